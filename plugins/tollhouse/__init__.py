@@ -1,0 +1,1 @@
+"""Tollhouse: call accounting and telecom billing from PBX tickets to invoices."""

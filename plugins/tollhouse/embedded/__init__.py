@@ -1,0 +1,1 @@
+"""The embedded installation: everything on this machine, on loopback, below ``var/``."""

@@ -1,0 +1,129 @@
+"""The installed PBXs: ``include/pbx.yml``, checked, with the defaults of each model filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tollhouse.pbx import Model, models
+
+
+class PbxFileError(Exception):
+    """include/pbx.yml does not hold; the message lists every fault with its entry and key."""
+
+
+class Pbx(BaseModel):
+    """One installed PBX: an entry of include/pbx.yml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+    model: str
+    transport: str = ""
+    connection: str = ""
+    time_zone: str
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    schedule: str = "0 * * * *"
+    outside_line_prefix: Annotated[str, Field(pattern=r"^[0-9*#]{0,4}$")] = ""
+    outside_line_policy: Literal["never", "always", "auto"] = "auto"
+    trunks: tuple[str, ...] = ()
+    number_ranges: tuple[Annotated[str, Field(pattern=r"^\+[0-9]{4,18}(-\+[0-9]{4,18})?$")], ...] = ()
+    extension_digits: tuple[int, int] = (2, 6)
+    carrier: str = ""
+    default_service: str = ""
+    transfer_payer: Literal["initiator", "last_party", "by_segment"] = "initiator"
+    answer_threshold_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
+    silent_after_hours: Annotated[int, Field(ge=1)] = 24
+    #: What the transport needs beyond the connection: folder, pattern, table, query, archive, overlap_ids ...
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        if value not in models():
+            raise ValueError(f"unknown model; known are {', '.join(models())}")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("unknown time zone; write it as in Europe/Paris")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise ValueError("an entry is a mapping of keys to values")
+        filled = dict(values)
+        filled.setdefault("connection", f"pbx_{values.get('id', '')}")
+        model = models().get(values.get("model", ""))
+        if model is not None:
+            filled.setdefault("transport", model.default_transport)
+        return filled
+
+    @model_validator(mode="after")
+    def _possible_transport(self) -> Pbx:
+        possible = models()[self.model].transports
+        if self.transport not in possible:
+            raise ValueError(f"transport {self.transport!r} is not one of {', '.join(possible)}")
+        return self
+
+    @property
+    def known_model(self) -> Model:
+        """The model this PBX is one of."""
+        return models()[self.model]
+
+    @property
+    def dag_id(self) -> str:
+        """Id of its extract DAG."""
+        return f"extract__{self.id}"
+
+    @property
+    def idlast_variable(self) -> str:
+        """Name of the Airflow Variable that holds its watermark."""
+        return f"idlast__{self.id}"
+
+
+def load_pbxs(path: Path) -> list[Pbx]:
+    """Read and check the list of installed PBXs.
+
+    Returns:
+        The entries in order of id.
+
+    Raises:
+        PbxFileError: the file is missing, is no YAML, or entries do not hold; every fault is listed.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PbxFileError(f"{path} does not exist: it lists the installed PBXs.") from error
+    except yaml.YAMLError as error:
+        raise PbxFileError(f"{path} is not YAML: {error}") from error
+    entries = document.get("pbxs") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise PbxFileError(f"{path}: expected a list under the key 'pbxs'.")
+    pbxs: dict[str, Pbx] = {}
+    faults: list[str] = []
+    for position, entry in enumerate(entries, start=1):
+        name = entry.get("id", "without id") if isinstance(entry, dict) else "not a mapping"
+        try:
+            pbx = Pbx.model_validate(entry)
+        except ValidationError as error:
+            faults += [
+                f"entry {position} ({name}), {'.'.join(map(str, fault['loc'])) or 'entry'}: "
+                f"{fault['msg']} (found {fault.get('input')!r})"
+                for fault in error.errors()
+            ]
+            continue
+        if pbx.id in pbxs:
+            faults.append(f"entry {position} ({name}), id: the same id stands above")
+        pbxs[pbx.id] = pbx
+    if faults:
+        raise PbxFileError(f"{path} does not hold:\n  " + "\n  ".join(faults))
+    return [pbxs[pbx_id] for pbx_id in sorted(pbxs)]

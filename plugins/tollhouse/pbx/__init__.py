@@ -1,0 +1,97 @@
+"""The models of PBX that Tollhouse knows: one small module each, discovered by name.
+
+A module of this package is a model. Its docstring is the set-up guide of that PBX (it becomes the DAG's ``doc_md`` and
+a section of docs/pbx.md), and its constant ``MODEL`` says which transports it can use and how its bytes become
+tickets. Reading the fields of a ticket is the work of its dbt staging model, never of this package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
+
+FramingKind = Literal["lines", "header_lines", "json_rows"]
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How bytes become tickets; carried out by ``tollhouse.framing``, which never reads a field.
+
+    Attributes:
+        kind: ``lines`` (a ticket a line), ``header_lines`` (the first line names the columns and is kept on the
+            delivery), ``json_rows`` (one JSON object a line: SQL and API rows).
+        header_line_count: lines at the top of a file that are not tickets (CUCM: names and types).
+        wrap_columns: a line of exactly this many characters continues on the next one ...
+        ticket_start: ... unless the next one matches this pattern (a regular expression on the decoded line).
+        maximum_bytes: a longer line is cut there and kept as a damaged ticket.
+    """
+
+    kind: FramingKind
+    header_line_count: int = 0
+    wrap_columns: int | None = None
+    ticket_start: str | None = None
+    maximum_bytes: int = 65_536
+
+
+@dataclass(frozen=True)
+class StreamDefaults:
+    """A PBX that speaks over TCP: who connects, and to which port by default."""
+
+    direction: Literal["dial", "listen"]
+    port: int
+
+
+@dataclass(frozen=True)
+class TableDefaults:
+    """A PBX read from its SQL database: the table, its growing key and how many ids to read again below IDLAST."""
+
+    table: str
+    key: str
+    port: int
+    page_rows: int = 10_000
+    overlap_ids: int = 200
+
+
+@dataclass(frozen=True)
+class FileDefaults:
+    """A PBX that drops files in a folder: which names, and which never."""
+
+    pattern: str
+    ignored_pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """One kind of PBX."""
+
+    model_id: str
+    title: str
+    transports: tuple[str, ...]
+    framing: Framing
+    encoding: str = "latin-1"
+    stream: StreamDefaults | None = None
+    table: TableDefaults | None = None
+    files: FileDefaults | None = None
+    guide: str = field(default="", repr=False)
+
+    @property
+    def default_transport(self) -> str:
+        """The transport of an entry of include/pbx.yml that names none."""
+        return self.transports[0]
+
+
+@cache
+def models() -> dict[str, Model]:
+    """Return every model by id, sorted, with its set-up guide."""
+    found: dict[str, Model] = {}
+    for module_info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        model: Model = module.MODEL
+        if model.model_id != module_info.name:
+            raise ValueError(f"{module.__file__} declares {model.model_id!r}: module and id must agree.")
+        object.__setattr__(model, "guide", (module.__doc__ or "").strip())
+        found[model.model_id] = model
+    return found
