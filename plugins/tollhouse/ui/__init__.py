@@ -1,0 +1,1 @@
+"""What people see of Tollhouse inside the Airflow UI."""

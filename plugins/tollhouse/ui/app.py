@@ -1,0 +1,93 @@
+"""The web application behind Tollhouse's pages: generated sites and invoices, behind Airflow's login.
+
+A FastAPI app of a plugin is not protected by Airflow by itself: every route here depends on the view permission of
+the user who is logged in. Nothing outside the listed folders can be reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import requires_access_view
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi.responses import FileResponse, HTMLResponse
+
+from tollhouse.settings import load_settings
+from tollhouse.ui.invoices import INVOICES_FOLDER, invoices_page
+
+URL_PREFIX = "/tollhouse"
+
+
+@dataclass(frozen=True)
+class Page:
+    """An entry of the navigation: its title and its path below the prefix."""
+
+    title: str
+    route: str
+
+
+PAGES = (
+    Page("Invoices", "invoices"),
+    Page("Warehouse docs", "docs"),
+    Page("Data checks", "data-checks"),
+)
+
+#: Served instead of a site that has not been generated yet.
+NOT_YET = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not there yet</title>
+<body style="font-family: sans-serif; margin: 3em; max-width: 40em"><h1>Not there yet</h1><p>{reason}</p></body></html>"""
+
+
+def make_app() -> FastAPI:
+    """Build the application; every route asks Airflow whether the user may see its pages."""
+    app = FastAPI(title="Tollhouse", docs_url=None, redoc_url=None, openapi_url=None)
+    router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.WEBSITE))])
+    router.add_api_route("/docs/", warehouse_docs, response_class=HTMLResponse, response_model=None)
+    router.add_api_route("/data-checks/{path:path}", data_checks, response_model=None)
+    router.add_api_route("/invoices/", invoices, response_class=HTMLResponse, response_model=None)
+    router.add_api_route("/invoices/files/{path:path}", invoice_file, response_model=None)
+    app.include_router(router)
+    return app
+
+
+def warehouse_docs() -> FileResponse | HTMLResponse:
+    """The dbt docs site: one static file, made at deployment."""
+    site = load_settings().var / "dbt" / "target" / "static_index.html"
+    if not site.exists():
+        return HTMLResponse(NOT_YET.format(reason="Run <code>make docs</code> to generate this site."))
+    return FileResponse(site, media_type="text/html")
+
+
+def data_checks(path: str) -> FileResponse | HTMLResponse:
+    """The Data Docs of Great Expectations: what was checked at the two borders, and the outcome."""
+    site = load_settings().var / "gx" / "data_docs"
+    if not (site / "index.html").exists():
+        return HTMLResponse(NOT_YET.format(reason="No batch has been checked yet: this page fills with the first pull."))
+    return FileResponse(file_below(site, path or "index.html"))
+
+
+def invoices() -> HTMLResponse:
+    """The issued invoices, newest month first, with their documents."""
+    return HTMLResponse(invoices_page(load_settings()))
+
+
+def invoice_file(path: str) -> FileResponse:
+    """One document of an issued invoice."""
+    return FileResponse(
+        file_below(load_settings().var / INVOICES_FOLDER, path), content_disposition_type="inline"
+    )
+
+
+def file_below(folder: Path, relative: str) -> Path:
+    """Return an existing file that really lies below ``folder``; links and ``..`` that leave it are refused.
+
+    Raises:
+        HTTPException: 404, whatever the reason, so that nothing is learned about other paths.
+    """
+    if "\0" in relative:
+        raise HTTPException(status_code=404)
+    path = (folder / relative).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        raise HTTPException(status_code=404)
+    return path
