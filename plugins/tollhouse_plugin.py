@@ -1,4 +1,6 @@
-"""The one file below plugins/ that Airflow scans: it puts Tollhouse's pages into Airflow's navigation."""
+"""The one file below plugins/ that Airflow scans: Tollhouse's pages in Airflow's navigation."""
+
+from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -9,8 +11,10 @@ class TollhousePlugin(AirflowPlugin):
     """Pages of Tollhouse inside the Airflow UI."""
 
     name = "tollhouse"
-    fastapi_apps = [{"app": make_app(), "url_prefix": URL_PREFIX, "name": "Tollhouse"}]
-    external_views = [
+    fastapi_apps: ClassVar[list[dict[str, Any]]] = [
+        {"app": make_app(), "url_prefix": URL_PREFIX, "name": "Tollhouse"}
+    ]
+    external_views: ClassVar[list[dict[str, Any]]] = [
         {
             "name": page.title,
             # Relative, so that the pages work behind a reverse proxy's prefix as well.

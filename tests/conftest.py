@@ -1,7 +1,7 @@
 """The real PostgreSQL of the tests: one embedded cluster a session, one fresh database a test.
 
-The migrations and the dbt project are deployed once into a template database; cloning it takes a fraction of a second,
-so each test has a warehouse of its own.
+The migrations and the dbt project are deployed once into a template database; cloning it takes a
+fraction of a second, so each test has a warehouse of its own.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-
 from tollhouse.building import deploy
+
 from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home
 from tollhouse.migrations import migrate
 from tollhouse.settings import PROJECT, ROLE_PASSWORDS, Settings
@@ -47,7 +47,9 @@ class Cluster:
             **{variable: f"{role}-of-the-tests" for role, variable in ROLE_PASSWORDS.items()},
         }
         inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("TOLLHOUSE_", "AIRFLOW_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TOLLHOUSE_", "AIRFLOW_"))
         }
         return Settings(
             project=PROJECT, var=var, include=PROJECT / "include", environment={**inherited, **own}
@@ -87,7 +89,7 @@ def warehouse_template(cluster: Cluster) -> str:
 
 @pytest.fixture
 def warehouse(cluster: Cluster, warehouse_template: str, tmp_path: Path) -> Iterator[Settings]:
-    """An installation with an empty warehouse of its own: migrations applied, dbt project deployed."""
+    """An installation with an empty warehouse of its own, migrated and deployed."""
     name = f"warehouse_{next(database_numbers)}"
     with psycopg.connect(cluster.postgres.superuser_url(), autocommit=True) as connection:
         connection.execute(
@@ -96,6 +98,8 @@ def warehouse(cluster: Cluster, warehouse_template: str, tmp_path: Path) -> Iter
             )
         )
         # Grants on a database are the one thing that a clone does not inherit.
-        connection.execute(sql.SQL("grant create on database {} to tollhouse_dbt").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("grant create on database {} to tollhouse_dbt").format(sql.Identifier(name))
+        )
         yield cluster.settings(name, tmp_path)
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -1,8 +1,9 @@
-"""Airflow Connections outside Airflow: how the collector and the ``tollhouse`` command read hosts and passwords.
+"""Airflow Connections outside Airflow: how collector and command read hosts and passwords.
 
-Outside a task ``airflow.sdk`` sees the environment and secrets backends only, never connections made in the UI. So the
-connections of the PBXs live in ``AIRFLOW_CONN_<ID>`` or in the file of the local-filesystem secrets backend, and DAGs,
-collector and command read the same ones. This module reads those two places without importing Airflow.
+Outside a task ``airflow.sdk`` sees the environment and secrets backends only, never connections
+made in the UI. So the connections of the PBXs live in ``AIRFLOW_CONN_<ID>`` or in the file of the
+local-filesystem secrets backend, and DAGs, collector and command read the same ones. This module
+reads those two places without importing Airflow.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tollhouse.settings import Settings, load_settings
 
 
 class ConnectionMissingError(Exception):
-    """No connection of that id is visible outside the Airflow UI; the message says where to put it."""
+    """No connection of that id is visible outside the UI; the message says where to put it."""
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,17 @@ class Pbx(BaseModel):
     outside_line_prefix: Annotated[str, Field(pattern=r"^[0-9*#]{0,4}$")] = ""
     outside_line_policy: Literal["never", "always", "auto"] = "auto"
     trunks: tuple[str, ...] = ()
-    number_ranges: tuple[Annotated[str, Field(pattern=r"^\+[0-9]{4,18}(-\+[0-9]{4,18})?$")], ...] = ()
+    number_ranges: tuple[
+        Annotated[str, Field(pattern=r"^\+[0-9]{4,18}(-\+[0-9]{4,18})?$")], ...
+    ] = ()
     extension_digits: tuple[int, int] = (2, 6)
     carrier: str = ""
     default_service: str = ""
     transfer_payer: Literal["initiator", "last_party", "by_segment"] = "initiator"
     answer_threshold_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
     silent_after_hours: Annotated[int, Field(ge=1)] = 24
-    #: What the transport needs beyond the connection: folder, pattern, table, query, archive, overlap_ids ...
+    #: What the transport needs beyond the connection: folder, pattern, table, query, archive,
+    #: overlap_ids ...
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("model")
@@ -97,7 +100,8 @@ def load_pbxs(path: Path) -> list[Pbx]:
         The entries in order of id.
 
     Raises:
-        PbxFileError: the file is missing, is no YAML, or entries do not hold; every fault is listed.
+        PbxFileError: the file is missing, is no YAML, or entries do not hold; every fault is
+        listed.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Numbered SQL files of ``include/sql``: applied once, in order, each in a transaction of its own."""
+"""Numbered SQL files of ``include/sql``: applied once, in order, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MigrationError(Exception):
 
 
 def migrate(settings: Settings) -> list[str]:
-    """Apply the migrations that this database has not seen and set the passwords of the working roles.
+    """Apply the migrations that this database has not seen; set the passwords of the roles.
 
     Returns:
         The names of the files applied now, in order.
@@ -31,7 +31,8 @@ def migrate(settings: Settings) -> list[str]:
         connection.execute("select pg_advisory_lock(%s)", [MIGRATION_LOCK])
         connection.execute(
             "create table if not exists public.tollhouse_migrations ("
-            "file_name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
+            "file_name text primary key, sha256 text not null, "
+            "applied_at timestamptz not null default now())"
         )
         applied = _apply_new_files(connection, settings.include / "sql")
         _set_role_passwords(connection, settings)
@@ -49,7 +50,8 @@ def _apply_new_files(connection: psycopg.Connection, folder: Path) -> list[str]:
         if path.name in seen:
             if seen[path.name] != digest:
                 raise MigrationError(
-                    f"{path.name} was changed after it was applied: add a new numbered file instead."
+                    f"{path.name} was changed after it was applied: "
+                    "add a new numbered file instead."
                 )
             continue
         try:

@@ -1,7 +1,8 @@
 """Where this installation lives and how its parts reach the database.
 
-Everything comes from the environment. ``make up`` writes what it generated (ports, passwords) to ``var/tollhouse.env``;
-that file fills in what the environment does not say, so that every process of one installation agrees.
+Everything comes from the environment. ``make up`` writes what it generated (ports, passwords) to
+``var/tollhouse.env``; that file fills in what the environment does not say, so that every process
+of one installation agrees.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENT_FILE = "tollhouse.env"
 
-#: Database roles (architecture.md, "Roles") and the environment variable that holds the password of each.
+#: Database roles (architecture.md, "Roles") and the environment variable that holds the password of
+#: each.
 ROLE_PASSWORDS = {
     "tollhouse_loader": "TOLLHOUSE_LOADER_PASSWORD",
     "tollhouse_dbt": "TOLLHOUSE_DBT_PASSWORD",
@@ -40,7 +42,7 @@ class Settings:
 
     @property
     def owner_url(self) -> str:
-        """URL of the database as its owner (migrations only), ``postgresql://user:password@host:port/name``."""
+        """URL of the database as its owner, for migrations only."""
         url = self.environment.get("TOLLHOUSE_DATABASE_URL")
         if not url:
             raise SettingsError(
@@ -54,7 +56,9 @@ class Settings:
         variable = ROLE_PASSWORDS[role]
         password = self.environment.get(variable)
         if not password:
-            raise SettingsError(f"{variable} is not set: run `make up`, or set it in the environment.")
+            raise SettingsError(
+                f"{variable} is not set: run `make up`, or set it in the environment."
+            )
         parts = urlsplit(self.owner_url)
         host = parts.hostname or "127.0.0.1"
         address = f"{role}:{quote(password, safe='')}@{host}:{parts.port or 5432}"
@@ -62,7 +66,7 @@ class Settings:
 
     @property
     def connections_file(self) -> Path:
-        """The file of Airflow's local-filesystem secrets backend, read by DAGs, collector and command alike."""
+        """The file of Airflow's local-filesystem secrets backend, read by every part alike."""
         return Path(self.environment.get("TOLLHOUSE_CONNECTIONS", self.var / "connections.yaml"))
 
     @property

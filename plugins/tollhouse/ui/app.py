@@ -1,7 +1,7 @@
-"""The web application behind Tollhouse's pages: generated sites and invoices, behind Airflow's login.
+"""The web application behind Tollhouse's pages: generated sites and invoices.
 
-A FastAPI app of a plugin is not protected by Airflow by itself: every route here depends on the view permission of
-the user who is logged in. Nothing outside the listed folders can be reached.
+A FastAPI app of a plugin is not protected by Airflow by itself: every route here depends on the
+view permission of the user who is logged in. Nothing outside the listed folders can be reached.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ PAGES = (
 
 #: Served instead of a site that has not been generated yet.
 NOT_YET = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not there yet</title>
-<body style="font-family: sans-serif; margin: 3em; max-width: 40em"><h1>Not there yet</h1><p>{reason}</p></body></html>"""
+<body style="font-family: sans-serif; margin: 3em; max-width: 40em">
+<h1>Not there yet</h1><p>{reason}</p></body></html>"""
 
 
 def make_app() -> FastAPI:
@@ -55,7 +56,9 @@ def warehouse_docs() -> FileResponse | HTMLResponse:
     """The dbt docs site: one static file, made at deployment."""
     site = load_settings().var / "dbt" / "target" / "static_index.html"
     if not site.exists():
-        return HTMLResponse(NOT_YET.format(reason="Run <code>make docs</code> to generate this site."))
+        return HTMLResponse(
+            NOT_YET.format(reason="Run <code>make docs</code> to generate this site.")
+        )
     return FileResponse(site, media_type="text/html")
 
 
@@ -63,7 +66,11 @@ def data_checks(path: str) -> FileResponse | HTMLResponse:
     """The Data Docs of Great Expectations: what was checked at the two borders, and the outcome."""
     site = load_settings().var / "gx" / "data_docs"
     if not (site / "index.html").exists():
-        return HTMLResponse(NOT_YET.format(reason="No batch has been checked yet: this page fills with the first pull."))
+        return HTMLResponse(
+            NOT_YET.format(
+                reason="No batch has been checked yet: this page fills with the first pull."
+            )
+        )
     return FileResponse(file_below(site, path or "index.html"))
 
 
@@ -80,7 +87,7 @@ def invoice_file(path: str) -> FileResponse:
 
 
 def file_below(folder: Path, relative: str) -> Path:
-    """Return an existing file that really lies below ``folder``; links and ``..`` that leave it are refused.
+    """Return an existing file below ``folder``; links and ``..`` that leave it are refused.
 
     Raises:
         HTTPException: 404, whatever the reason, so that nothing is learned about other paths.

@@ -29,7 +29,9 @@ select
     invoices.currency,
     invoices.call_count,
     coalesce(
-        json_object_agg(documents.kind, documents.file_name) filter (where documents.kind is not null), '{}'
+        json_object_agg(documents.kind, documents.file_name)
+        filter (where documents.kind is not null),
+        '{}'
     ) as documents
 from billing.invoices as invoices
 left join billing.documents as documents
