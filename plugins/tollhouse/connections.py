@@ -42,13 +42,14 @@ def find_connection(connection_id: str, settings: Settings | None = None) -> Pbx
         ConnectionMissingError: it is in neither place (it may still exist in the Airflow UI).
     """
     settings = settings or load_settings()
-    value: Any = settings.environment.get(f"AIRFLOW_CONN_{connection_id.upper()}")
+    variable = f"AIRFLOW_CONN_{connection_id.upper()}"
+    value: Any = settings.environment.get(variable)
     if value is None and settings.connections_file.exists():
         entries = yaml.safe_load(settings.connections_file.read_text(encoding="utf-8")) or {}
         value = entries.get(connection_id)
     if value is None:
         raise ConnectionMissingError(
-            f"Connection {connection_id!r} is neither in AIRFLOW_CONN_{connection_id.upper()} nor in "
+            f"Connection {connection_id!r} is neither in {variable} nor in "
             f"{settings.connections_file}. A connection made in the Airflow UI serves DAGs only: "
             "the collector and this command cannot see it."
         )

@@ -40,7 +40,7 @@ def migrate(settings: Settings) -> list[str]:
 
 
 def _apply_new_files(connection: psycopg.Connection, folder: Path) -> list[str]:
-    seen = dict(
+    seen: dict[str, str] = dict(
         connection.execute("select file_name, sha256 from public.tollhouse_migrations").fetchall()
     )
     applied = []

@@ -46,8 +46,9 @@ class Settings:
         url = self.environment.get("TOLLHOUSE_DATABASE_URL")
         if not url:
             raise SettingsError(
-                "No database is configured: run `make up`, which starts one, or set TOLLHOUSE_DATABASE_URL "
-                "to a PostgreSQL 17 or newer (postgresql://user:password@host:port/name)."
+                "No database is configured: run `make up`, which starts one, or set "
+                "TOLLHOUSE_DATABASE_URL to a PostgreSQL 17 or newer "
+                "(postgresql://user:password@host:port/name)."
             )
         return url
 
