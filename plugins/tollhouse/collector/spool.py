@@ -1,0 +1,329 @@
+"""Reading the collector's spool: a folder per PBX, records in the order in which they arrived.
+
+A position is ``(segment number, byte offset)``; the extract DAG keeps it as IDLAST, ``12:34567``.
+Readers see only what is safely on disk, cross from a closed segment to the next, and never pass
+over damage or a missing segment in silence.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from tollhouse.collector.segment import (
+    CLOSE,
+    DATA,
+    HEADER_BYTES,
+    MARKS,
+    MAXIMUM_DATA_BYTES,
+    RECORD,
+    RECORD_BYTES,
+    SYNC,
+    SegmentHeader,
+    instant,
+    next_whole_record,
+    record_end,
+    record_is_whole,
+    segment_numbers,
+    segment_path,
+    unpack_header,
+)
+
+IDENTITY_FILE = "spool.id"
+LANDED_FILE = "spool.landed"
+
+logger = logging.getLogger(__name__)
+
+
+class SpoolError(Exception):
+    """The spool cannot be read at this position; the message says what an operator can do."""
+
+
+class SpoolDamagedError(SpoolError):
+    """A record or a header does not hold its checksum.
+
+    Attributes:
+        segment: number of the segment.
+        offset: where the damage begins.
+        resume_offset: where the next whole record begins, or None when none follows in that
+            segment.
+    """
+
+    def __init__(
+        self, message: str, *, segment: int, offset: int, resume_offset: int | None
+    ) -> None:
+        super().__init__(message)
+        self.segment = segment
+        self.offset = offset
+        self.resume_offset = resume_offset
+
+
+class SpoolPositionError(SpoolError):
+    """The position is ahead of the spool, or the segment that follows it is missing."""
+
+
+class SpoolRecord(NamedTuple):
+    """One piece of what a PBX sent: as a rule one physical line with its terminator.
+
+    ``flags`` is a sum of ``segment.TERMINATED``, ``segment.PIECE`` and
+    ``segment.CUT_BY_DISCONNECT``.
+    """
+
+    segment: int
+    offset: int
+    next_offset: int
+    arrived_at: datetime
+    connection: int
+    ordinal: int
+    data: bytes
+    flags: int
+
+
+@dataclass(frozen=True)
+class SegmentState:
+    """One segment file as it stands now."""
+
+    header: SegmentHeader
+    path: Path
+    size_bytes: int
+    is_closed: bool
+
+
+def spool_identity(folder: Path) -> uuid.UUID | None:
+    """Return the identity of a spool, or None when nothing was ever spooled.
+
+    Another identity than last time means that the spool was rebuilt: its segments count from 1
+    again, and the same segment number is a new generation of the delivery.
+    """
+    path = folder / IDENTITY_FILE
+    try:
+        return uuid.UUID(path.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise SpoolError(
+            f"{path} holds no identity. Stop the collector, remove the file and start it: "
+            "it takes the identity from the last segment."
+        ) from error
+
+
+def read_header(folder: Path, number: int) -> SegmentHeader:
+    """Return the header of a segment.
+
+    Raises:
+        SpoolDamagedError: the header is torn or damaged.
+    """
+    path = segment_path(folder, number)
+    with path.open("rb") as file:
+        header = unpack_header(file.read(HEADER_BYTES))
+    if header is None:
+        raise SpoolDamagedError(
+            f"{path}: the header is torn or damaged. Starting the collector repairs a torn one.",
+            segment=number,
+            offset=0,
+            resume_offset=None,
+        )
+    return header
+
+
+def segment_states(folder: Path) -> list[SegmentState]:
+    """Return the segments of a spool in order."""
+    states = []
+    for number in segment_numbers(folder):
+        path = segment_path(folder, number)
+        states.append(
+            SegmentState(
+                header=read_header(folder, number),
+                path=path,
+                size_bytes=path.stat().st_size,
+                is_closed=is_closed(path),
+            )
+        )
+    return states
+
+
+def is_closed(path: Path) -> bool:
+    """Whether a segment ends with its footer: nothing will be added to it."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size < HEADER_BYTES + RECORD_BYTES:
+            return False
+        file.seek(size - RECORD_BYTES)
+        tail = file.read(RECORD_BYTES)
+    return RECORD.unpack(tail)[0] == CLOSE and record_end(tail, 0) == RECORD_BYTES
+
+
+def write_landed(folder: Path, *, segment: int, offset: int) -> None:
+    """Note up to where the spool is landed in raw: the collector shows the backlog from there."""
+    draft = folder / f"{LANDED_FILE}.draft"
+    draft.write_text(f"{segment}:{offset}\n", encoding="ascii")
+    draft.replace(folder / LANDED_FILE)
+
+
+def read_landed(folder: Path) -> tuple[int, int] | None:
+    """Return the position up to which the spool is landed, or None when none was noted."""
+    try:
+        segment, _, offset = (folder / LANDED_FILE).read_text(encoding="ascii").partition(":")
+        return int(segment), int(offset)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def read_spool(folder: Path, *, segment: int, offset: int) -> Iterator[SpoolRecord]:
+    """Yield the records after a position, across segments, up to what is on disk now.
+
+    Damage and gaps are raised only by the read that begins at them: one that meets them later ends
+    there, so that what precedes is landed first, and an operator who steps over the damage loses
+    nothing else.
+
+    Args:
+        folder: the pbx's spool folder.
+        segment: number of the segment to go on with; 0 for the oldest that is kept.
+        offset: byte offset of the next record, a ``next_offset`` read earlier; 0 for the first of
+            the segment.
+
+    Yields:
+        The records in order of segment and offset.
+
+    Raises:
+        SpoolPositionError: the position lies ahead of the spool, or segments that were never read
+            are missing.
+        SpoolDamagedError: a record that was on disk does not hold its checksum.
+    """
+    is_first = True
+    try:
+        for record in _read_segments(folder, segment, offset):
+            is_first = False
+            yield record
+    except SpoolError as error:
+        if is_first:
+            raise
+        logger.error("Reading ends before a fault of the spool: %s", error)
+
+
+def _read_segments(folder: Path, segment: int, offset: int) -> Iterator[SpoolRecord]:
+    numbers = segment_numbers(folder)
+    if not numbers and segment == 0:
+        return
+    if not numbers or segment > numbers[-1]:
+        raise SpoolPositionError(
+            f"{folder}: the position is in segment {segment}, but the last segment is "
+            f"{numbers[-1] if numbers else 'none'}. Was the spool rebuilt or restored? "
+            "Set IDLAST to 0:0 to read all of it again; nothing doubles."
+        )
+    expected = segment
+    # A segment that was read to its end may have been pruned since; the one after it may not.
+    if segment == 0 or numbers[0] == segment + 1:
+        expected = numbers[0]
+    for number in numbers:
+        if number < expected:
+            continue
+        if number > expected:
+            raise SpoolPositionError(
+                f"{folder}: segment {expected} is missing though segment {number} is there. "
+                f"Put the file back, or set IDLAST to {number}:0 to go on without its tickets."
+            )
+        is_to_end = yield from _read_segment(folder, number, offset if number == segment else 0)
+        if not is_to_end:
+            return
+        expected += 1
+
+
+def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecord, None, bool]:
+    """Yield a segment's records that are on disk; return whether it is closed."""
+    path = segment_path(folder, number)
+    try:
+        read_header(folder, number)
+    except SpoolDamagedError:
+        if path.stat().st_size < HEADER_BYTES:
+            return False  # being made just now, or torn and repaired when the collector starts
+        raise
+    start = max(start, HEADER_BYTES)
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if start > size:
+            raise SpoolPositionError(
+                f"{path}: the position {start} is behind its end, {size}. Set IDLAST to "
+                f"{number}:{size} to go on there, or to {number}:0 to read the segment again; nothing doubles."
+            )
+        file.seek(start)
+        buffer = file.read()
+    held: deque[SpoolRecord] = deque()
+    position = 0
+    while position + RECORD_BYTES <= len(buffer):
+        mark, flags, length, connection, crc, ordinal, arrived_at_us = RECORD.unpack_from(
+            buffer, position
+        )
+        end = position + RECORD_BYTES + length
+        if (
+            mark not in MARKS
+            or length > MAXIMUM_DATA_BYTES
+            or end > len(buffer)
+            or not record_is_whole(buffer, position, length, crc)
+        ):
+            break
+        if mark == DATA:
+            held.append(
+                SpoolRecord(
+                    number,
+                    start + position,
+                    start + end,
+                    instant(arrived_at_us),
+                    connection,
+                    ordinal,
+                    buffer[position + RECORD_BYTES : end],
+                    flags,
+                )
+            )
+        else:
+            is_footer = mark == CLOSE
+            while held and (is_footer or held[0].next_offset <= ordinal):
+                yield held.popleft()
+            if is_footer:
+                return True
+        position = end
+    if position < len(buffer) and _was_on_disk(buffer, position, start):
+        yield from held
+        raise _damage(path, number, buffer, position, start)
+    return False
+
+
+def _was_on_disk(buffer: bytes, damage: int, base: int) -> bool:
+    """Whether a sync mark or a footer behind the damage proves that it had been on disk.
+
+    Without one the damage is a tail that a write under way or a crash left: the collector repairs
+    it when it starts.
+    """
+    position = next_whole_record(buffer, damage + 1)
+    while position is not None:
+        mark, _, _, _, _, ordinal, _ = RECORD.unpack_from(buffer, position)
+        if mark == CLOSE or (mark == SYNC and ordinal > base + damage):
+            return True
+        end = record_end(buffer, position)
+        position = None if end is None else next_whole_record(buffer, end)
+    return False
+
+
+def _damage(path: Path, number: int, buffer: bytes, position: int, base: int) -> SpoolDamagedError:
+    resume = next_whole_record(buffer, position + 1)
+    resume_offset = None if resume is None else base + resume
+    follows = (
+        "No whole record follows in that segment."
+        if resume_offset is None
+        else f"The next one begins at {resume_offset}: set IDLAST to {number}:{resume_offset} "
+        f"to go on there without the {resume_offset - base - position} bytes between."
+    )
+    return SpoolDamagedError(
+        f"{path}: no whole record begins at offset {base + position}: the file is damaged there, "
+        f"or IDLAST was mistyped. {follows}",
+        segment=number,
+        offset=base + position,
+        resume_offset=resume_offset,
+    )
