@@ -6,6 +6,7 @@ fraction of a second, so each test has a warehouse of its own.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
@@ -18,11 +19,23 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from tollhouse.building import deploy
 
-from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home
-from tollhouse.migrations import migrate
-from tollhouse.settings import PROJECT, ROLE_PASSWORDS, Settings
+# An installation that runs on this machine must not leak into the tests: before anything of Airflow or
+# Tollhouse is imported, its variables give way to an empty home.
+HOME = Path(tempfile.mkdtemp(prefix="tollhouse-tests-"))
+HOME.chmod(0o755)
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+for variable in [name for name in os.environ if name.startswith(("AIRFLOW", "TOLLHOUSE_"))]:
+    del os.environ[variable]
+os.environ["TOLLHOUSE_VAR"] = str(HOME / "var")
+os.environ["AIRFLOW_HOME"] = str(HOME / "airflow")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
+
+from tollhouse.building import deploy  # noqa: E402
+
+from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home  # noqa: E402
+from tollhouse.migrations import migrate  # noqa: E402
+from tollhouse.settings import PROJECT, ROLE_PASSWORDS, Settings  # noqa: E402
 
 OWNER_PASSWORD = "owner-of-the-tests"
 TEMPLATE = "warehouse_template"
@@ -65,16 +78,13 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="tollhouse-tests-"))
-    folder.chmod(0o755)
-    postgres = EmbeddedPostgres(cluster_home(folder), free_port())
+    postgres = EmbeddedPostgres(cluster_home(HOME), free_port())
     try:
         postgres.start()
-        yield Cluster(postgres, folder)
+        yield Cluster(postgres, HOME)
     finally:
         postgres.stop()
         shutil.rmtree(postgres.home, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
