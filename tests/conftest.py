@@ -20,8 +20,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-# An installation that runs on this machine must not leak into the tests: before anything of Airflow or
-# Tollhouse is imported, its variables give way to an empty home.
+# An installation that runs on this machine must not leak into the tests: before anything of Airflow
+# or Tollhouse is imported, its variables give way to an empty home.
 HOME = Path(tempfile.mkdtemp(prefix="tollhouse-tests-"))
 HOME.chmod(0o755)
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
