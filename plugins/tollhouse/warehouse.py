@@ -17,6 +17,7 @@ BILLING = "tollhouse_billing"
 LANDING_LOCKS = 7_0001
 BUILD_LOCKS = 7_0002
 COLLECTOR_LOCKS = 7_0003
+ISSUING_LOCKS = 7_0004
 
 
 class WarehouseError(Exception):
