@@ -1,0 +1,1 @@
+"""The commands of ``tollhouse``, one module each; ``tollhouse.cli`` wires them."""

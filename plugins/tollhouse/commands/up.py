@@ -1,0 +1,143 @@
+"""``tollhouse up``: the embedded installation, started and made ready, however often it is called."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+
+from tollhouse.building import deploy
+from tollhouse.embedded import airflow
+from tollhouse.embedded.environment import (
+    ADMINISTRATOR,
+    AIRFLOW_DATABASE,
+    WAREHOUSE_DATABASE,
+    Installation,
+    make_installation,
+)
+from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home
+from tollhouse.embedded.processes import BackgroundProcess, require_free_port
+from tollhouse.migrations import migrate
+from tollhouse.settings import Settings
+from tollhouse.warehouse import DBT, connect
+
+COLLECTOR = "collector"
+COLLECTOR_PORT = "TOLLHOUSE_COLLECTOR_PORT"
+
+
+def run() -> None:
+    """Start everything and say where the UI is."""
+    console = Console()
+    installation = make_installation()
+    start_all(installation, console)
+    show_address(installation, console)
+
+
+def start_all(installation: Installation, console: Console) -> None:
+    """Start what does not run: PostgreSQL, the collector and Airflow, with the warehouse ready.
+
+    Raises:
+        PostgresError, ProcessError, MigrationError, BuildError: what could not be started, and why.
+    """
+    settings = installation.settings
+    with _step(console, "PostgreSQL"):
+        _start_postgres(installation)
+    with _step(console, "Migrations"):
+        migrate(settings)
+    # dbt and Airflow's migrations wait for disk and start-up, each on its own: together they take
+    # hardly longer than one.
+    with _step(console, "dbt models and Airflow's database"), ThreadPoolExecutor(2) as pool:
+        for task in [pool.submit(_deploy, settings), pool.submit(airflow.prepare, installation)]:
+            task.result()
+    with _step(console, "Collector"):
+        _start_collector(installation)
+    with _step(console, "Airflow") as status:
+        airflow.start(installation)
+        airflow.wait_until_healthy(
+            installation, on_progress=lambda text: status.update(f"Airflow: {text}")
+        )
+
+
+def show_address(installation: Installation, console: Console) -> None:
+    """Print where the UI is and how to log in."""
+    environment = installation.settings.environment
+    console.print(
+        f"\nAirflow: [link]{environment['AIRFLOW__API__BASE_URL']}[/link]   "
+        f"login [bold]{ADMINISTRATOR}[/bold]   "
+        f"password [bold]{environment['TOLLHOUSE_ADMIN_PASSWORD']}[/bold]\n"
+        "`make down` stops everything.",
+        highlight=False,
+    )
+
+
+def embedded_postgres(installation: Installation) -> EmbeddedPostgres:
+    """The cluster of this installation, whether it runs or not."""
+    return EmbeddedPostgres(
+        home=cluster_home(installation.settings.var),
+        port=installation.port("TOLLHOUSE_POSTGRES_PORT"),
+    )
+
+
+def _start_postgres(installation: Installation) -> None:
+    if not (installation.warehouse_is_embedded or installation.airflow_database_is_embedded):
+        return
+    environment = installation.settings.environment
+    postgres = embedded_postgres(installation)
+    postgres.start()
+    if installation.warehouse_is_embedded:
+        postgres.ensure_database(
+            WAREHOUSE_DATABASE, OWNER, environment["TOLLHOUSE_OWNER_PASSWORD"], may_make_roles=True
+        )
+    if installation.airflow_database_is_embedded:
+        postgres.ensure_database(
+            AIRFLOW_DATABASE, AIRFLOW_DATABASE, environment["TOLLHOUSE_AIRFLOW_DATABASE_PASSWORD"]
+        )
+
+
+def _deploy(settings: Settings) -> None:
+    """Deploy the dbt project unless this warehouse has it as it is in the checkout."""
+    digest = hashlib.sha256()
+    for path in sorted((settings.project / "dbt_project").rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    deployed = settings.var / "dbt" / "deployed.sha256"
+    if deployed.exists() and deployed.read_text() == digest.hexdigest() and _is_deployed(settings):
+        return
+    deployed.unlink(missing_ok=True)
+    deploy(settings)
+    deployed.write_text(digest.hexdigest())
+
+
+def _is_deployed(settings: Settings) -> bool:
+    with connect(DBT, settings=settings) as connection:
+        row = connection.execute("select to_regclass('marts.fct_calls') is not null").fetchone()
+    return row is not None and bool(row[0])
+
+
+def _start_collector(installation: Installation) -> None:
+    process = BackgroundProcess(COLLECTOR, installation.settings.var)
+    if process.is_running():
+        return
+    process.stop()
+    require_free_port(installation.port(COLLECTOR_PORT), COLLECTOR_PORT, "the collector's health")
+    process.start(
+        [str(Path(sys.executable).parent / "tollhouse"), "collector", "run"],
+        airflow.process_environment(installation),
+        folder=installation.settings.var,
+    )
+
+
+@contextmanager
+def _step(console: Console, title: str) -> Iterator[Status]:
+    """Show a step while it runs and how long it took."""
+    started = time.monotonic()
+    with console.status(title) as status:
+        yield status
+    console.print(f"[green]✓[/green] {title} [dim]{time.monotonic() - started:.1f} s[/dim]")

@@ -1,0 +1,130 @@
+"""The Airflow components of an embedded installation, one process each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tollhouse.embedded.airflow_api import AirflowApi
+from tollhouse.embedded.environment import ADMINISTRATOR, Installation
+from tollhouse.embedded.processes import BackgroundProcess, ProcessError, require_free_port
+
+AIRFLOW_PORT = "TOLLHOUSE_AIRFLOW_PORT"
+
+#: Commands by process name. Logs are read from disk by the API server: no log server listens.
+COMPONENTS = {
+    "airflow-api-server": ("api-server",),
+    "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
+    "airflow-dag-processor": ("dag-processor",),
+    "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+def airflow_program() -> str:
+    """Path of the ``airflow`` command of this environment."""
+    return str(Path(sys.executable).parent / "airflow")
+
+
+def process_environment(installation: Installation) -> dict[str, str]:
+    """The environment of every background process: this installation's, not the caller's."""
+    return {
+        **installation.settings.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def prepare(installation: Installation) -> None:
+    """Make what Airflow reads at its start: folders, the administrator's password, the database.
+
+    Raises:
+        ProcessError: its database cannot be made or migrated.
+    """
+    environment = installation.settings.environment
+    home = Path(environment["AIRFLOW_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    passwords = home / "passwords.json"
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({ADMINISTRATOR: environment["TOLLHOUSE_ADMIN_PASSWORD"]}))
+    connections = installation.settings.connections_file
+    if not connections.exists():
+        connections.touch(mode=0o600)
+        connections.write_text("# One Airflow Connection per pbx: docs/configuration.md.\n{}\n")
+    migrated = subprocess.run(  # noqa: S603 - a command of ours, no shell
+        [airflow_program(), "db", "migrate"],
+        env=process_environment(installation),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if migrated.returncode != 0:
+        tail = "\n".join((migrated.stderr or migrated.stdout).splitlines()[-8:])
+        raise ProcessError(f"Airflow's database could not be migrated:\n{tail}")
+
+
+def start(installation: Installation) -> list[str]:
+    """Start the components that do not run; return the names of those started now.
+
+    Raises:
+        ProcessError: the port is taken by another program.
+    """
+    var = installation.settings.var
+    started = []
+    for name, arguments in COMPONENTS.items():
+        process = BackgroundProcess(name, var)
+        if name == "airflow-api-server" and not process.is_running():
+            process.stop()
+            require_free_port(installation.port(AIRFLOW_PORT), AIRFLOW_PORT, "the Airflow UI")
+        if process.start(
+            [airflow_program(), *arguments],
+            process_environment(installation),
+            folder=Path(installation.settings.environment["AIRFLOW_HOME"]),
+        ):
+            started.append(name)
+    return started
+
+
+def client(installation: Installation) -> AirflowApi:
+    """A client of this installation's API, as its administrator."""
+    return AirflowApi(
+        port=installation.port(AIRFLOW_PORT),
+        user=ADMINISTRATOR,
+        password=installation.settings.environment["TOLLHOUSE_ADMIN_PASSWORD"],
+    )
+
+
+def wait_until_healthy(
+    installation: Installation,
+    *,
+    seconds: float = 180,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Wait until every component reports healthy.
+
+    Raises:
+        ProcessError: one ended, or does not come up in time; the message shows its log's end.
+    """
+    api = client(installation)
+    processes = {name: BackgroundProcess(name, installation.settings.var) for name in COMPONENTS}
+    deadline = time.monotonic() + seconds
+    while waiting := api.unhealthy_components():
+        for name, process in processes.items():
+            if not process.is_running():
+                raise ProcessError(
+                    f"{name} ended at its start; the end of {process.log}:\n"
+                    f"{process.last_log_lines()}"
+                )
+        if time.monotonic() > deadline:
+            raise ProcessError(
+                f"Airflow is not healthy after {seconds:.0f} seconds: waiting for "
+                f"{', '.join(waiting)}. Logs are in {installation.settings.var / 'log'}."
+            )
+        on_progress(f"waiting for {', '.join(waiting).replace('_', ' ')}")
+        time.sleep(0.5)
