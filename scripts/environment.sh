@@ -93,7 +93,7 @@ install_requirements() {
 
     say "Installing $(grep -hc == requirements.txt) pinned packages into .venv (about a minute)"
     touch .venv/.making
-    options="--disable-pip-version-check --no-input --quiet --no-deps"
+    options="--disable-pip-version-check --no-input -qq --no-deps"
     for file in "$@"; do
         # shellcheck disable=SC2086 # a list of options
         .venv/bin/python -m pip install $options --require-hashes --only-binary :all: -r "$file" ||

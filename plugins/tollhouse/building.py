@@ -82,7 +82,7 @@ class BuildResult:
         return self.build_id is not None
 
 
-def deploy(settings: Settings, *, with_docs: bool = True) -> None:
+def deploy(settings: Settings, *, with_docs: bool = True, output: TextIO | None = None) -> None:
     """Bring the dbt project into the warehouse: seeds, views, empty tables, documentation site.
 
     Tables that hold data are kept. Safe to run again.
@@ -94,10 +94,10 @@ def deploy(settings: Settings, *, with_docs: bool = True) -> None:
         connect(LOADER, settings=settings, autocommit=True) as connection,
         _alone(connection, settings),
     ):
-        run_dbt(settings, "seed")
-        run_dbt(settings, "run")
+        run_dbt(settings, "seed", output=output)
+        run_dbt(settings, "run", output=output)
         if with_docs:
-            run_dbt(settings, "docs", "generate")
+            run_dbt(settings, "docs", "generate", output=output)
 
 
 def build(settings: Settings, *, dag_run_id: str | None = None) -> BuildResult:

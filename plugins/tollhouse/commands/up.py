@@ -54,7 +54,10 @@ def start_all(installation: Installation, console: Console) -> None:
     # dbt and Airflow's migrations wait for disk and start-up, each on its own: together they take
     # hardly longer than one.
     with _step(console, "dbt models and Airflow's database"), ThreadPoolExecutor(2) as pool:
-        for task in [pool.submit(_deploy, settings), pool.submit(airflow.prepare, installation)]:
+        tasks = [pool.submit(_deploy, settings)]
+        if not airflow.is_running(installation):
+            tasks.append(pool.submit(airflow.prepare, installation))
+        for task in tasks:
             task.result()
     with _step(console, "Collector"):
         _start_collector(installation)
@@ -74,6 +77,7 @@ def show_address(installation: Installation, console: Console) -> None:
         f"password [bold]{environment['TOLLHOUSE_ADMIN_PASSWORD']}[/bold]\n"
         "`make down` stops everything.",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -111,7 +115,10 @@ def _deploy(settings: Settings) -> None:
     if deployed.exists() and deployed.read_text() == digest.hexdigest() and _is_deployed(settings):
         return
     deployed.unlink(missing_ok=True)
-    deploy(settings)
+    log = settings.var / "log" / "deploy.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as output:
+        deploy(settings, output=output)
     deployed.write_text(digest.hexdigest())
 
 

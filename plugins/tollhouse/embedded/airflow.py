@@ -69,6 +69,12 @@ def prepare(installation: Installation) -> None:
         raise ProcessError(f"Airflow's database could not be migrated:\n{tail}")
 
 
+def is_running(installation: Installation) -> bool:
+    """Whether every component runs."""
+    var = installation.settings.var
+    return all(BackgroundProcess(name, var).is_running() for name in COMPONENTS)
+
+
 def start(installation: Installation) -> list[str]:
     """Start the components that do not run; return the names of those started now.
 
