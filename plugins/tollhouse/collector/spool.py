@@ -7,6 +7,7 @@ over damage or a missing segment in silence.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import uuid
@@ -208,6 +209,19 @@ def read_spool(folder: Path, *, segment: int, offset: int) -> Iterator[SpoolReco
         logger.error("Reading ends before a fault of the spool: %s", error)
 
 
+def last_records(folder: Path, count: int) -> list[SpoolRecord]:
+    """Return the last records on disk, oldest first; damage before them does not matter here."""
+    records: deque[SpoolRecord] = deque()
+    for number in reversed(segment_numbers(folder)):
+        found: deque[SpoolRecord] = deque(maxlen=count - len(records))
+        with contextlib.suppress(SpoolError):
+            found.extend(_read_segment(folder, number, 0))
+        records.extendleft(reversed(found))
+        if len(records) == count:
+            break
+    return list(records)
+
+
 def _read_segments(folder: Path, segment: int, offset: int) -> Iterator[SpoolRecord]:
     numbers = segment_numbers(folder)
     if not numbers and segment == 0:
@@ -251,7 +265,8 @@ def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecor
         if start > size:
             raise SpoolPositionError(
                 f"{path}: the position {start} is behind its end, {size}. Set IDLAST to "
-                f"{number}:{size} to go on there, or to {number}:0 to read the segment again; nothing doubles."
+                f"{number}:{size} to go on there, or to {number}:0 to read the segment again; "
+                "nothing doubles."
             )
         file.seek(start)
         buffer = file.read()

@@ -1,0 +1,44 @@
+"""Cutting a stream of bytes into physical lines, each with its terminator, in bounded memory."""
+
+from __future__ import annotations
+
+from tollhouse.collector.segment import CUT_BY_DISCONNECT, PIECE, TERMINATED
+
+Piece = tuple[bytes, int]
+
+
+class LineSplitter:
+    """The bytes of one connection that do not end a line yet.
+
+    A line longer than ``maximum_bytes`` comes in pieces of that size, all but the last marked
+    PIECE, so that an endless line costs bounded memory and no byte is lost.
+    """
+
+    def __init__(self, maximum_bytes: int) -> None:
+        self._maximum_bytes = maximum_bytes
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Piece]:
+        """Take what arrived and return the pieces that are complete now, in order."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        pieces: list[Piece] = []
+        for line in lines:
+            if len(line) > self._maximum_bytes:
+                line = self._cut(line, pieces)
+            pieces.append((line + b"\n", TERMINATED))
+        self._rest = self._cut(self._rest, pieces)
+        return pieces
+
+    def remainder(self) -> list[Piece]:
+        """Return what the end of the connection leaves without a terminator."""
+        rest, self._rest = self._rest, b""
+        return [(rest, CUT_BY_DISCONNECT)] if rest else []
+
+    def _cut(self, line: bytes, pieces: list[Piece]) -> bytes:
+        """Move the front of an overlong line to ``pieces``; return what is left of it."""
+        size = self._maximum_bytes
+        start = 0
+        while len(line) - start > size:
+            pieces.append((line[start : start + size], PIECE))
+            start += size
+        return line[start:]

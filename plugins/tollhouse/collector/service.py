@@ -1,0 +1,67 @@
+"""The collector process: every PBX that speaks over TCP, one task each, until SIGTERM.
+
+It reads include/pbx.yml and the connections and needs neither Airflow nor the database: tickets
+wait in the spool while those are down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from tollhouse.collector.health import health_port, serve_health
+from tollhouse.collector.spool_writer import Rotation
+from tollhouse.collector.stream import Pace, PbxStream
+from tollhouse.installed_pbxs import load_pbxs
+from tollhouse.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class CollectorError(Exception):
+    """The collector cannot start; the message says why and what to do."""
+
+
+def run_collector(
+    settings: Settings, *, pace: Pace | None = None, rotation: Rotation | None = None
+) -> None:
+    """Collect until SIGTERM or SIGINT; what was read by then is on disk on return.
+
+    Raises:
+        CollectorError: the health port is taken: most likely another collector runs.
+    """
+    asyncio.run(_run(settings, pace or pace_of(settings), rotation or Rotation()))
+
+
+def pace_of(settings: Settings) -> Pace:
+    """Return the collector's times and sizes as the environment sets them."""
+    pace = Pace()
+    reserve = settings.environment.get("TOLLHOUSE_SPOOL_RESERVE_MIB")
+    return pace if reserve is None else Pace(reserve_bytes=int(reserve) * 2**20)
+
+
+async def _run(settings: Settings, pace: Pace, rotation: Rotation) -> None:
+    pbxs = [pbx for pbx in load_pbxs(settings.pbx_file) if pbx.transport == "spooled_stream"]
+    streams = [PbxStream(pbx, settings, pace, rotation) for pbx in pbxs]
+    port = health_port(settings)
+    try:
+        server = await serve_health(streams, port)
+    except OSError as error:
+        raise CollectorError(
+            f"Port {port} is taken, most likely by a collector that runs already (a PBX has "
+            "exactly one). Otherwise set TOLLHOUSE_COLLECTOR_PORT to a free port."
+        ) from error
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    tasks = [asyncio.create_task(stream.run(), name=stream.pbx.id) for stream in streams]
+    logger.info("collecting from %s", ", ".join(pbx.id for pbx in pbxs) or "no PBX")
+    await stop.wait()
+    logger.info("stopping")
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    server.close()
+    logger.info("stopped; all that was read is on disk")

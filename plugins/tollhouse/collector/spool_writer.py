@@ -1,0 +1,318 @@
+"""Writing the collector's spool: append, put on disk in groups, rotate, close.
+
+What is appended goes to the operating system at once, so that a killed collector loses nothing; a
+group of records is forced to disk together, so that a power cut loses the last group at most. A
+file is only ever appended to. One process at a time may write to a spool: a file lock sees to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tollhouse.collector.segment import (
+    CLOSE,
+    DATA,
+    HEADER_BYTES,
+    SYNC,
+    SegmentHeader,
+    pack_header,
+    pack_record,
+    segment_numbers,
+    segment_path,
+)
+from tollhouse.collector.spool import (
+    IDENTITY_FILE,
+    SpoolError,
+    is_closed,
+    read_header,
+    spool_identity,
+)
+from tollhouse.collector.spool_repair import close_torn_segment
+
+LOCK_FILE = "spool.lock"
+
+logger = logging.getLogger(__name__)
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class SpoolLockedError(SpoolError):
+    """Another process writes to this spool: a PBX has exactly one collector."""
+
+
+class SpoolFullError(SpoolError):
+    """The disk of the spool is full; nothing of what was to be appended is in the spool."""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """When a segment is closed and the next one opened, at the first append after it."""
+
+    segment_bytes: int = 64 * 1024 * 1024
+    segment_seconds: int = 24 * 3600
+
+
+def now_us() -> int:
+    """Return the present instant in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class SpoolWriter:
+    """The spool of one PBX, locked and open for writing.
+
+    Opening repairs the segment that a killed collector left open. A segment begins with the first
+    record of a connection: a PBX that answers and says nothing makes no files.
+    """
+
+    def __init__(self, folder: Path, pbx_id: str, rotation: Rotation | None = None) -> None:
+        self.folder = folder
+        self.pbx_id = pbx_id
+        self.rotation = rotation or Rotation()
+        self.connection = 0
+        self.segment = 0
+        self.end_offset = 0
+        self.synced_offset = 0
+        self.data_end_offset = 0
+        self._peer = ""
+        self._next_ordinal = 0
+        self._opened_at_us = 0
+        self._file: int | None = None
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._lock = _lock(folder)
+        try:
+            self.spool_id = self._open()
+        except (OSError, SpoolError):
+            os.close(self._lock)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin_connection(self, peer: str) -> int:
+        """Start a connection and return its number; its records go to a segment of their own."""
+        self.end_connection()
+        self.connection += 1
+        self._peer = peer
+        self._next_ordinal = 0
+        return self.connection
+
+    def append(self, pieces: Iterable[tuple[bytes, int]], arrived_at_us: int) -> int:
+        """Append pieces of one connection, all or none; the operating system has them on return.
+
+        Args:
+            pieces: bytes as received, and flags of ``segment``.
+            arrived_at_us: when they arrived, in microseconds since 1970.
+
+        Returns:
+            How many records were appended.
+
+        Raises:
+            SpoolFullError: the disk is full; the same pieces may be appended again later.
+        """
+        if self.is_due_for_rotation():
+            self._close_segment()
+        if self._file is None:
+            self._open_segment()
+        packed = [
+            pack_record(
+                DATA,
+                flags=flags,
+                connection=self.connection,
+                ordinal=ordinal,
+                arrived_at_us=arrived_at_us,
+                data=data,
+            )
+            for ordinal, (data, flags) in enumerate(pieces, start=self._next_ordinal)
+        ]
+        self._write(b"".join(packed))
+        self.data_end_offset = self.end_offset
+        self._next_ordinal += len(packed)
+        return len(packed)
+
+    def is_due_for_rotation(self) -> bool:
+        """Whether the next append closes the present segment, which waits for the disk."""
+        return self._file is not None and (
+            self.end_offset >= self.rotation.segment_bytes
+            or now_us() - self._opened_at_us >= self.rotation.segment_seconds * 1_000_000
+        )
+
+    def flush_to_disk(self) -> None:
+        """Force what was appended to disk; may run in another thread than the appends."""
+        if self._file is not None:
+            os.fdatasync(self._file)
+
+    def mark_synced(self, offset: int) -> None:
+        """Let readers see the segment up to ``offset``, its end of data before the last flush."""
+        if self._file is None or offset <= self.synced_offset:
+            return
+        self._write(self._mark(SYNC, offset))
+        self.synced_offset = offset
+
+    def sync(self) -> None:
+        """Force everything to disk and let readers see it."""
+        offset = self.data_end_offset
+        self.flush_to_disk()
+        self.mark_synced(offset)
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Bytes of the PBX's records that readers do not see yet."""
+        return max(0, self.data_end_offset - self.synced_offset) if self._file is not None else 0
+
+    def end_connection(self) -> None:
+        """Close the segment of the present connection, if it has one."""
+        if self._file is not None:
+            self._close_segment()
+
+    def close(self) -> None:
+        """End the connection and give the lock back.
+
+        On a full disk the footer may not fit: the next start of the collector writes it.
+        """
+        try:
+            with contextlib.suppress(SpoolFullError):
+                self.end_connection()
+        finally:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+            os.close(self._lock)
+
+    def _open(self) -> uuid.UUID:
+        for draft in self.folder.glob("*.draft"):
+            draft.unlink()
+        numbers = segment_numbers(self.folder)
+        identity = spool_identity(self.folder)
+        if not numbers:
+            # Segments count from 1 again, so even a kept identity file would be another spool's.
+            identity = uuid.uuid4()
+        elif identity is None:
+            identity = read_header(self.folder, numbers[-1]).spool_id
+        _write_durably(self.folder / IDENTITY_FILE, f"{identity}\n")
+        for number in numbers:
+            if not is_closed(segment_path(self.folder, number)):
+                close_torn_segment(self.folder, number, self.pbx_id, identity)
+        if numbers:
+            self.segment = numbers[-1]
+            self.connection = read_header(self.folder, self.segment).connection
+        return identity
+
+    def _open_segment(self) -> None:
+        number = self.segment + 1
+        opened_at_us = now_us()
+        header = SegmentHeader(
+            number=number,
+            connection=self.connection,
+            opened_at_us=opened_at_us,
+            first_ordinal=self._next_ordinal,
+            spool_id=self.spool_id,
+            pbx_id=self.pbx_id,
+            peer=self._peer,
+        )
+        path = segment_path(self.folder, number)
+        try:
+            self._file = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640
+            )
+            self.end_offset = 0
+            self._write(pack_header(header))
+            _sync_folder(self.folder)
+        except (OSError, SpoolError) as error:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+                path.unlink()
+            if isinstance(error, OSError) and error.errno in _DISK_FULL:
+                raise SpoolFullError(f"{path}: the disk is full.") from error
+            raise
+        self.segment = number
+        self.synced_offset = HEADER_BYTES
+        self.data_end_offset = HEADER_BYTES
+        self._opened_at_us = opened_at_us
+
+    def _close_segment(self) -> None:
+        """Put the segment on disk with its footer; after an error it stays open, to try again."""
+        assert self._file is not None
+        self.flush_to_disk()
+        end_before = self.end_offset
+        self._write(self._mark(CLOSE, 0))
+        try:
+            self.flush_to_disk()
+        except OSError:
+            os.ftruncate(self._file, end_before)
+            self.end_offset = end_before
+            raise
+        os.close(self._file)
+        self._file = None
+
+    def _mark(self, mark: int, ordinal: int) -> bytes:
+        return pack_record(
+            mark,
+            flags=0,
+            connection=self.connection,
+            ordinal=ordinal,
+            arrived_at_us=now_us(),
+        )
+
+    def _write(self, data: bytes) -> None:
+        assert self._file is not None
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            # Half a record would hide what is appended after it.
+            os.ftruncate(self._file, self.end_offset)
+            if error.errno in _DISK_FULL:
+                raise SpoolFullError(f"{self.folder}: the disk is full.") from error
+            raise
+        self.end_offset += len(data)
+
+
+def _lock(folder: Path) -> int:
+    """Take the lock of a spool; it is held until the file is closed or the process ends."""
+    path = folder / LOCK_FILE
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(file, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(file)
+        raise SpoolLockedError(
+            f"{folder}: another collector (process {holder}) writes to this spool. A PBX has "
+            "exactly one collector, or each would take a part of its tickets: stop one of the two."
+        ) from error
+    os.ftruncate(file, 0)
+    os.write(file, f"{os.getpid()}\n".encode())
+    return file
+
+
+def _write_durably(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.draft")
+    with draft.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
