@@ -1,8 +1,9 @@
 """Bytes to tickets: where one ticket ends and the next begins, and nothing else.
 
-No field is read here. Every byte that is not a line end, a blank line or the head of a file that names its columns
-ends up in the body of exactly one ticket; what cannot be decoded is kept, escaped. Everything streams: memory is
-bounded by one block of the file and one ticket, whatever the file holds.
+No field is read here. Every byte that is not a line end, a blank line or the head of a file that
+names its columns ends up in the body of exactly one ticket; what cannot be decoded is kept,
+escaped. Everything streams: memory is bounded by one block of the file and one ticket, whatever the
+file holds.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, NamedTuple
 
 from tollhouse.pbx import Framing, Model
 
 BLOCK_BYTES = 1 << 20
+#: A line that arrives later than this after the one before is no continuation of it.
+JOIN_WINDOW = timedelta(seconds=5)
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-#: The first cell of a line that names columns is a word, quoted or not; that of a ticket is a number or a date.
+#: A line that names columns begins with a word, quoted or not; a ticket with a number or a date.
 NAMES_LINE = re.compile(r'^"?[A-Za-z_]')
 #: CUCM's second line: SQL types and nothing else.
 TYPES_LINE = re.compile(r'^"?[A-Z]+(\(\d+\))?"?(,"?[A-Z]+(\(\d+\))?"?)*$')
@@ -27,11 +30,11 @@ TYPES_LINE = re.compile(r'^"?[A-Z]+(\(\d+\))?"?(,"?[A-Z]+(\(\d+\))?"?)*$')
 
 # A tuple and no dataclass: a frozen dataclass costs 0.7 s more per million tickets.
 class Ticket(NamedTuple):
-    """One ticket, verbatim.
+    r"""One ticket, verbatim.
 
     Attributes:
         ordinal: its place in the delivery: byte offset, or the row's key; rises along a delivery.
-        body: its text; bytes that do not decode, and NUL, stand as ``\\xNN``.
+        body: its text; bytes that do not decode, and NUL, stand as ``\xNN``.
         received_at: when it reached this installation, where its transport knows.
     """
 
@@ -50,7 +53,7 @@ class PhysicalLine(NamedTuple):
 
 @dataclass(frozen=True)
 class FramedFile:
-    """A file taken apart: the line that names its columns, if any, and its tickets, read as they are asked for."""
+    """A file taken apart: the line that names its columns, if any, and its tickets, one by one."""
 
     header: str | None
     tickets: Iterator[Ticket]
@@ -77,8 +80,8 @@ def frame_file(
         header: the line that names the columns, when reading starts below it.
 
     Returns:
-        The header and the tickets. The ordinal of a ticket is its byte offset in the file; for rows of JSON it is the
-        row's key where the row has one, else the number of its line.
+        The header and the tickets. The ordinal of a ticket is its byte offset in the file; for rows
+        of JSON it is the row's key where the row has one, else the number of its line.
     """
     framing = model.framing
     if start_offset:
@@ -97,8 +100,9 @@ def split_lines(
 ) -> Iterator[PhysicalLine]:
     """Yield the lines of a stream that are not blank; CR LF, LF and CR all end a line.
 
-    A line longer than ``maximum_bytes`` comes in pieces of that size, so that a file without a single line end does not
-    fill the memory; no byte is lost. A byte order mark at the head of the file belongs to no line.
+    A line longer than ``maximum_bytes`` comes in pieces of that size, so that a file without a
+    single line end does not fill the memory; no byte is lost. A byte order mark at the head of the
+    file belongs to no line.
     """
     offset = start_offset
     rest = b""
@@ -108,7 +112,7 @@ def split_lines(
             rest, offset = b"", len(BYTE_ORDER_MARK)
     while block := stream.read(BLOCK_BYTES):
         lines = (rest + block).splitlines(keepends=True)
-        # The last line may go on in the next block, and a CR at its very end may be half of a CR LF.
+        # The last line may go on in the next block; a CR at its very end may be half of a CR LF.
         rest = lines.pop() if not lines[-1].endswith(b"\n") else b""
         for line in lines:
             yield from cut_line(PhysicalLine(offset, line), maximum_bytes)
@@ -135,8 +139,9 @@ def cut_line(line: PhysicalLine, maximum_bytes: int) -> Iterator[PhysicalLine]:
 class WrappedLines:
     """Joins the lines of a port that wraps: what fills the width exactly goes on in the next line.
 
-    Unless that one starts a ticket itself: a ticket may just happen to fill the width. So the last line read may not be
-    complete yet; it is held until the next one is seen or ``release`` is called.
+    Unless that one starts a ticket itself (a ticket may just happen to fill the width), or arrived
+    so much later that the port did not write the two in one go. So the last line read may not be
+    complete yet: it is held until the next one is seen or ``release`` is called.
     """
 
     def __init__(self, framing: Framing, encoding: str) -> None:
@@ -144,24 +149,24 @@ class WrappedLines:
         self._starts_ticket = re.compile(framing.ticket_start) if framing.ticket_start else None
         self._maximum_bytes = framing.maximum_bytes
         self._encoding = encoding
-        self._may_go_on = False
         self.held: PhysicalLine | None = None
 
     def tickets(self, lines: Iterable[PhysicalLine]) -> Iterator[Ticket]:
         """Yield the tickets that are complete; afterwards ``held`` is what may still go on."""
         width, encoding = self._width, self._encoding
         for line in lines:
-            if self.held is not None and self._goes_on_with(line):
-                self.held = self.held._replace(data=self.held.data + line.data)
-                if len(line.data) == width:
+            is_full = len(line.data) == width
+            if self.held is not None:
+                if self._goes_on_with(line):
+                    self.held = self.held._replace(data=self.held.data + line.data)
+                    if not is_full:
+                        yield from self.release()
                     continue
                 yield from self.release()
+            if is_full:
+                self.held = line
             else:
-                yield from self.release()
-                if len(line.data) == width:
-                    self.held = line
-                else:
-                    yield Ticket(line.offset, decode(line.data, encoding), line.received_at)
+                yield Ticket(line.offset, decode(line.data, encoding), line.received_at)
 
     def release(self) -> Iterator[Ticket]:
         """Yield what is held: nothing will continue it."""
@@ -170,12 +175,18 @@ class WrappedLines:
             yield Ticket(line.offset, decode(line.data, self._encoding), line.received_at)
 
     def _goes_on_with(self, line: PhysicalLine) -> bool:
-        held = self.held.data if self.held else b""
-        if len(held) + len(line.data) > self._maximum_bytes:
+        held = self.held
+        if held is None or len(held.data) + len(line.data) > self._maximum_bytes:
             return False
-        return not (
-            self._starts_ticket and self._starts_ticket.match(decode(line.data, self._encoding))
-        )
+        # Decided by arrival alone, so that the same lines join alike whenever they are read.
+        if (
+            held.received_at
+            and line.received_at
+            and line.received_at - held.received_at > JOIN_WINDOW
+        ):
+            return False
+        text = decode(line.data, self._encoding)
+        return not (self._starts_ticket and self._starts_ticket.match(text))
 
 
 def _tickets(lines: Iterator[PhysicalLine], framing: Framing, encoding: str) -> Iterator[Ticket]:
@@ -189,8 +200,8 @@ def _take_header(
 ) -> tuple[str | None, Iterator[PhysicalLine]]:
     """Return the line that names the columns and the lines that are tickets.
 
-    A file that starts with a ticket has no header, and a second line is passed over only where it holds types: a
-    damaged file loses its header, never a ticket.
+    A file that starts with a ticket has no header, and a second line is passed over only where it
+    holds types: a damaged file loses its header, never a ticket.
     """
     first = next(lines, None)
     if first is None:

@@ -1,7 +1,8 @@
 """How tickets reach this installation: one module per transport, all of one shape.
 
-A transport reads from where IDLAST stands (or one interval of time), and hands over deliveries with their tickets, in
-order and as they are asked for. It writes nothing: landing does, and only after the commit are files put away.
+A transport reads from where IDLAST stands (or one interval of time), and hands over deliveries with
+their tickets, in order and as they are asked for. It writes nothing: landing does, and only after
+the commit are files put away.
 """
 
 from __future__ import annotations
