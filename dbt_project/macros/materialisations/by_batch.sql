@@ -1,0 +1,86 @@
+{#-
+    A table that is rebuilt batch by batch: the rows of the batches of this build are deleted and inserted again, straight, in one
+    transaction, so that a build done twice leaves the same rows. An incremental model would write each row twice (a temporary
+    table, then the target). The model selects exactly the rows of those batches and has the column batch_id.
+
+    The contract is checked against the query on every run; on the first run the table is made with its constraints. A column
+    added to the contract is added to the table; --full-refresh is refused, for history is not selected here (`tollhouse
+    replay` opens batches again).
+
+    Config:
+        after_insert: name of a macro that gets the relation and returns SQL to run on the new rows, in the same transaction.
+-#}
+{% materialization by_batch, adapter='postgres' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set column_names = model.columns | map('string') | join(', ') -%}
+
+    {% if not config.get('contract').enforced %}
+        {% do exceptions.raise_compiler_error(this ~ ': by_batch needs an enforced contract.') %}
+    {% endif %}
+    {% if existing is not none and should_full_refresh() %}
+        {% do exceptions.raise_compiler_error(
+            this ~ ' holds history that this query does not select: open batches again instead of --full-refresh.'
+        ) %}
+    {% endif %}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {% if existing is none %}
+        {% call statement('make_table') %}
+            {{ get_create_table_as_sql(False, target_relation, empty_of_rows(sql)) }}
+        {% endcall %}
+        {% do create_indexes(target_relation) %}
+    {% else %}
+        {% do add_contract_columns(target_relation) %}
+    {% endif %}
+
+    {% call statement('delete_batches') %}
+        delete from {{ target_relation }}
+        where batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
+    {% endcall %}
+    {% call statement('main') %}
+        {{ get_assert_columns_equivalent(sql) }}
+        insert into {{ target_relation }} ({{ column_names }})
+        select {{ column_names }}
+        from (
+            {{ sql }}
+        ) as model_query
+    {% endcall %}
+    {% if config.get('after_insert') %}
+        {% call statement('after_insert') %}
+            {{ context[config.get('after_insert')](target_relation) }}
+        {% endcall %}
+    {% endif %}
+
+    {% do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing, full_refresh_mode=False)) %}
+    {% do persist_docs(target_relation, model) %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+
+{#- The columns of a query without its rows. -#}
+{% macro empty_of_rows(query) %}
+    select *
+    from (
+        {{ query }}
+    ) as model_query
+    where false
+{% endmacro %}
+
+
+{#- Columns that the contract has gained since the table was made. -#}
+{% macro add_contract_columns(relation) %}
+    {%- set present = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
+    {% for column in model.columns.values() if column.name not in present %}
+        {% call statement('add_column') %}
+            alter table {{ relation }} add column {{ column.name }} {{ column.data_type }}
+        {% endcall %}
+    {% endfor %}
+{% endmacro %}

@@ -1,0 +1,28 @@
+{{ config(
+    materialized='by_batch',
+    tags=['build'],
+    indexes=[{'columns': ['batch_id']}, {'columns': ['started_at']}],
+) }}
+{#- One line per model of PBX: this list is the registry. -#}
+{%- set staging_views = [
+    ref('stg_mitel_3300__tickets'),
+] -%}
+
+with tickets as (
+    {%- for staging_view in staging_views %}
+    select *
+    from {{ staging_view }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+final as (
+    select *
+    from tickets
+    -- An array and no `in (select ...)`: only so does the filter reach raw.tickets through the views.
+    where batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
+)
+
+select * from final
