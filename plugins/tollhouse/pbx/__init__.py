@@ -67,10 +67,18 @@ class TableDefaults:
 
 @dataclass(frozen=True)
 class FileDefaults:
-    """A PBX that drops files in a folder: which names, and which never."""
+    """A PBX that drops files in a folder: which names, and which never.
+
+    Attributes:
+        pattern: shell pattern of the names to read.
+        ignored_pattern: shell pattern of names that are not to be read though they match.
+        name_time_pattern: a regular expression whose first group is the UTC time in a name, as
+            yyyymmddhhmm; a backfill chooses files by it, and by their modification time without it.
+    """
 
     pattern: str
     ignored_pattern: str | None = None
+    name_time_pattern: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,5 +8,7 @@ MODEL = Model(
     transports=("dropped_files",),
     framing=Framing(kind="header_lines", header_line_count=2, maximum_bytes=262_144),
     encoding="utf-8",
-    files=FileDefaults(pattern="c[dm]r_*", ignored_pattern="_*"),
+    files=FileDefaults(
+        pattern="c[dm]r_*", ignored_pattern="_*", name_time_pattern=r"_(\d{12})_\d+$"
+    ),
 )
