@@ -37,7 +37,9 @@ def find_directory_faults(issuer: Row, customer: Row, service: Row) -> list[str]
 
 def effective_vat_rate(service: Row) -> Decimal:
     """Return the VAT rate in percent that the service's regime asks for: 0 for all but the standard one."""
-    return Decimal(service["vat_rate_percent"]) if service["vat_regime"] == "standard" else Decimal(0)
+    return (
+        Decimal(service["vat_rate_percent"]) if service["vat_regime"] == "standard" else Decimal(0)
+    )
 
 
 def _missing(kind: str, key: str, row: Row, fields: tuple[str, ...]) -> Iterator[str]:
@@ -56,7 +58,9 @@ def _issuer_faults(issuer: Row) -> Iterator[str]:
         )
     if not SIREN_PATTERN.fullmatch(issuer["siren"]):
         yield f"{name}: siren {issuer['siren']!r} is not nine digits"
-    elif not (SIRET_PATTERN.fullmatch(issuer["siret"]) and issuer["siret"].startswith(issuer["siren"])):
+    elif not (
+        SIRET_PATTERN.fullmatch(issuer["siret"]) and issuer["siret"].startswith(issuer["siren"])
+    ):
         yield f"{name}: siret {issuer['siret']!r} is not fourteen digits that begin with the siren"
     if not 0 <= issuer["payment_days"] <= LONGEST_PAYMENT_DAYS:
         yield f"{name}: payment_days {issuer['payment_days']} is above {LONGEST_PAYMENT_DAYS}"

@@ -6,9 +6,10 @@ Gates, issue and rendering then read the same rows, however many invoices there 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -94,10 +95,9 @@ select * from taken_drafts order by issuer_id, customer_id, service_id
 """
 
 READ_LINES = f"""
-select line_number, vat_regime, {LINE_COLUMNS}
+select service_id, line_number, vat_regime, {LINE_COLUMNS}
 from taken_lines
-where service_id = %s
-order by line_number
+order by service_id, line_number
 """  # noqa: S608
 
 
@@ -122,7 +122,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a service would be invoiced for a month, with the parties as the directory has them now."""
+    """What a service would be invoiced for a month, with the parties as the directory has them now.
+
+    Without lines there is nothing to bill.
+    """
 
     issuer_id: str
     customer_id: str
@@ -132,6 +135,7 @@ class Draft:
     issuer: dict[str, Any]
     customer: dict[str, Any]
     service: dict[str, Any]
+    lines: tuple[Line, ...] = ()
 
 
 @contextmanager
@@ -157,19 +161,16 @@ def take_drafts(connection: psycopg.Connection, month: date) -> list[Draft]:
         The drafts in the order in which they would be numbered.
     """
     for table in ("taken_drafts", "taken_lines", "taken_calls"):
-        connection.execute(
-            sql.SQL("drop table if exists pg_temp.{}").format(sql.Identifier(table))
-        )
+        connection.execute(sql.SQL("drop table if exists pg_temp.{}").format(sql.Identifier(table)))
     for statement in (TAKE_DRAFTS, TAKE_LINES, TAKE_CALLS):
         connection.execute(statement, {"month": month})
     connection.execute("create index on taken_calls (service_id)")
     connection.execute("analyze taken_calls")
-    return connection.cursor(row_factory=class_row(Draft)).execute(READ_DRAFTS).fetchall()
-
-
-def read_lines(connection: psycopg.Connection, service_id: str) -> list[Line]:
-    """Return the taken lines of one service."""
-    return connection.cursor(row_factory=class_row(Line)).execute(READ_LINES, [service_id]).fetchall()
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for row in connection.cursor(row_factory=dict_row).execute(READ_LINES):
+        lines[row.pop("service_id")].append(Line(**row))
+    drafts = connection.cursor(row_factory=class_row(Draft)).execute(READ_DRAFTS).fetchall()
+    return [replace(draft, lines=tuple(lines[draft.service_id])) for draft in drafts]
 
 
 def read_calls(connection: psycopg.Connection, service_id: str) -> list[dict[str, Any]]:

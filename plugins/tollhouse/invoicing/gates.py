@@ -14,7 +14,7 @@ from datetime import date
 import psycopg
 
 from tollhouse.invoicing.directory_faults import effective_vat_rate, find_directory_faults
-from tollhouse.invoicing.drafts import Draft, read_lines
+from tollhouse.invoicing.drafts import Draft
 
 #: Late items older than this wait for approval (I4): a claim lapses after a year (CPCE L34-2).
 OLD_LATE_ITEM_MONTHS = 12
@@ -66,7 +66,9 @@ class Checklist:
     def obstacles(self, service_id: str, overrides: Iterable[Override] = ()) -> list[Finding]:
         """Return what still blocks a service's invoice once the overrides are taken off."""
         passed = {
-            (override.gate, override.subject) for override in overrides if override.gate != CALLS_RATED
+            (override.gate, override.subject)
+            for override in overrides
+            if override.gate != CALLS_RATED
         }
         return [
             finding
@@ -130,24 +132,24 @@ def _by_query(gate_name: str, statement: str) -> Callable[..., list[Finding]]:
 
 
 def _find_directory_faults(
-    connection: psycopg.Connection, _month: date, drafts: list[Draft]
+    _connection: psycopg.Connection, _month: date, drafts: list[Draft]
 ) -> list[Finding]:
     findings = []
     for draft in drafts:
         faults = find_directory_faults(draft.issuer, draft.customer, draft.service)
-        lines = read_lines(connection, draft.service_id)
         asked = (draft.service["vat_regime"], effective_vat_rate(draft.service))
         faults += [
             f"line {line.line_number} was drafted with VAT {line.vat_regime} {line.vat_rate_percent} %, "
             f"the directory says {asked[0]} {asked[1]} %: build the warehouse again"
-            for line in lines
+            for line in draft.lines
             if (line.vat_regime, line.vat_rate_percent) != asked
         ]
-        currencies = {line.currency for line in lines}
+        currencies = {line.currency for line in draft.lines}
         if len(currencies) > 1:
             faults.append(f"lines in several currencies: {', '.join(sorted(currencies))}")
         findings += [
-            Finding("directory_complete", draft.service_id, fault, draft.service_id) for fault in faults
+            Finding("directory_complete", draft.service_id, fault, draft.service_id)
+            for fault in faults
         ]
     return findings
 

@@ -22,9 +22,7 @@ from tollhouse.invoicing.drafts import (
     CALL_COLUMNS,
     LINE_COLUMNS,
     Draft,
-    Line,
     one_snapshot,
-    read_lines,
     take_drafts,
 )
 from tollhouse.invoicing.gates import (
@@ -176,22 +174,21 @@ def issue_month(
         nothing_to_bill: list[str] = []
         for draft in drafts:
             obstacles = checklist.obstacles(draft.service_id, overrides)
-            lines = read_lines(connection, draft.service_id)
             if obstacles:
                 blocked.append(Blocked(draft.service_id, tuple(obstacles)))
-            elif not lines:
+            elif not draft.lines:
                 nothing_to_bill.append(draft.service_id)
             else:
                 used = checklist.used(draft.service_id, overrides)
                 day = issue_date or _today(draft)
-                issued.append(_issue_one(connection, draft, lines, day, issued_by, used))
+                issued.append(_issue_one(connection, draft, day, issued_by, used))
     return IssueReport(month, tuple(issued), tuple(blocked), tuple(nothing_to_bill))
 
 
 @contextmanager
 def _nobody_else(connection: psycopg.Connection) -> Iterator[None]:
     """Keep other issues and builds out; the locks fall with the connection if this process dies."""
-    locks = [(ISSUING_LOCKS, lock_number("issue")), (BUILD_LOCKS, lock_number("build"))]
+    locks = [(ISSUING_LOCKS, lock_number("issue")), (BUILD_LOCKS, lock_number("warehouse"))]
     for lock in locks:
         connection.execute("select pg_advisory_lock(%s, %s)", lock)
     try:
@@ -202,7 +199,9 @@ def _nobody_else(connection: psycopg.Connection) -> Iterator[None]:
                 connection.execute("select pg_advisory_unlock(%s, %s)", lock)
 
 
-def _set_aside(connection: psycopg.Connection, month: date, overrides: tuple[Override, ...]) -> None:
+def _set_aside(
+    connection: psycopg.Connection, month: date, overrides: tuple[Override, ...]
+) -> None:
     for override in overrides:
         if override.gate == CALLS_RATED:
             connection.execute(
@@ -223,18 +222,17 @@ def _today(draft: Draft) -> date:
 def _issue_one(
     connection: psycopg.Connection,
     draft: Draft,
-    lines: list[Line],
     issue_date: date,
     issued_by: str,
     overrides: list[Override],
 ) -> Issued:
-    totals = total_lines((line.net_amount, line.vat_rate_percent) for line in lines)
+    totals = total_lines((line.net_amount, line.vat_rate_percent) for line in draft.lines)
     with connection.transaction():
         sequence_number = _next_number(connection, draft, issue_date)
         series = draft.issuer["invoice_series"]
         invoice_number = f"{series}{issue_date:%Y}-{sequence_number:06d}"
         invoice_id = _insert_invoice(
-            connection, draft, lines, totals,
+            connection, draft, totals,
             {
                 "invoice_number": invoice_number,
                 "series": series,
@@ -245,7 +243,7 @@ def _issue_one(
                 "issued_by": issued_by,
             },
         )  # fmt: skip
-        _freeze_rows(connection, invoice_id, draft, lines)
+        _freeze_rows(connection, invoice_id, draft)
         for override in overrides:
             connection.execute(
                 "insert into billing.gate_overrides (invoice_id, gate, subject, reason, named_by) "
@@ -253,7 +251,7 @@ def _issue_one(
                 [invoice_id, override.gate, override.subject, override.reason, override.named_by],
             )
     return Issued(
-        invoice_id, invoice_number, draft.service_id, totals.total_amount, lines[0].currency
+        invoice_id, invoice_number, draft.service_id, totals.total_amount, draft.lines[0].currency
     )
 
 
@@ -289,7 +287,6 @@ def _next_number(connection: psycopg.Connection, draft: Draft, issue_date: date)
 def _insert_invoice(
     connection: psycopg.Connection,
     draft: Draft,
-    lines: list[Line],
     totals: Totals,
     identity: dict[str, object],
 ) -> int:
@@ -298,14 +295,14 @@ def _insert_invoice(
         {
             **identity,
             "service_id": draft.service_id,
-            "currency": lines[0].currency,
+            "currency": draft.lines[0].currency,
             "vat_rate_percent": effective_vat_rate(draft.service),
             "net_amount": totals.net_amount,
             "vat_amount": totals.vat_amount,
             "total_amount": totals.total_amount,
-            "call_count": sum(line.call_count for line in lines),
-            "talk_seconds": sum(line.talk_seconds for line in lines),
-            "billed_seconds": sum(line.billed_seconds for line in lines),
+            "call_count": sum(line.call_count for line in draft.lines),
+            "talk_seconds": sum(line.talk_seconds for line in draft.lines),
+            "billed_seconds": sum(line.billed_seconds for line in draft.lines),
         },
     ).fetchone()
     if row is None:
@@ -313,14 +310,12 @@ def _insert_invoice(
     return int(row[0])
 
 
-def _freeze_rows(
-    connection: psycopg.Connection, invoice_id: int, draft: Draft, lines: list[Line]
-) -> None:
+def _freeze_rows(connection: psycopg.Connection, invoice_id: int, draft: Draft) -> None:
     frozen = {"invoice_id": invoice_id, "service_id": draft.service_id}
     connection.execute(INSERT_LINES, frozen)
     inserted = connection.execute(INSERT_CALLS, frozen).rowcount
     differing = connection.execute(FROZEN_DIFFERENCES, [invoice_id]).fetchall()
-    expected = sum(line.call_count for line in lines)
+    expected = sum(line.call_count for line in draft.lines)
     if inserted != expected or differing:
         raise IssueError(
             f"Service {draft.service_id}: {inserted} calls would be frozen where the lines say {expected}; "

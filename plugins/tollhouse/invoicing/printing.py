@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from tollhouse.invoicing.arithmetic import Totals, total_lines
-from tollhouse.invoicing.drafts import CALL_COLUMNS, LINE_COLUMNS, Draft, Line, read_calls, read_lines
+from tollhouse.invoicing.drafts import CALL_COLUMNS, LINE_COLUMNS, Draft, Line, read_calls
 
 Row = dict[str, Any]
 
@@ -120,8 +120,7 @@ def read_invoice(connection: psycopg.Connection, invoice_id: int) -> PrintedInvo
 
 def read_draft(connection: psycopg.Connection, draft: Draft) -> PrintedInvoice | None:
     """Read a draft that this session has taken; None when there is nothing to bill."""
-    lines = read_lines(connection, draft.service_id)
-    if not lines:
+    if not draft.lines:
         return None
     today = datetime.now(ZoneInfo(draft.issuer["billing_time_zone"])).date()
     return PrintedInvoice(
@@ -133,12 +132,12 @@ def read_draft(connection: psycopg.Connection, draft: Draft) -> PrintedInvoice |
         billing_month=draft.billing_month,
         issue_date=today,
         due_date=today + timedelta(days=draft.issuer["payment_days"]),
-        currency=lines[0].currency,
+        currency=draft.lines[0].currency,
         language=draft.language,
         vat_regime=draft.service["vat_regime"],
         vat_exemption_reason=draft.service["vat_exemption_reason"],
-        lines=lines,
-        totals=total_lines((line.net_amount, line.vat_rate_percent) for line in lines),
+        lines=list(draft.lines),
+        totals=total_lines((line.net_amount, line.vat_rate_percent) for line in draft.lines),
         calls=read_calls(connection, draft.service_id),
     )
 

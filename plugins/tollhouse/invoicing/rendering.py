@@ -58,7 +58,8 @@ def render_documents(invoice: PrintedInvoice, templates: Path) -> list[Document]
         if ANNEX in kinds:
             values |= _annex_values(invoice)
         return [
-            Document(kind, _to_pdf(folders.render(f"{kind}.html", values), folders)) for kind in kinds
+            Document(kind, _to_pdf(folders.render(f"{kind}.html", values), folders))
+            for kind in kinds
         ]
     except Exception as error:
         # A user's template can fail in any way that Jinja or WeasyPrint can; the invoice is named, others go on.
@@ -80,7 +81,9 @@ def _shared_values(
 ) -> dict[str, Any]:
     logo = invoice.issuer["logo_file"]
     if logo and folders.find(logo) is None:
-        raise TemplateFaultError(f"logo_file {logo!r} of {invoice.issuer['issuer_id']} does not exist")
+        raise TemplateFaultError(
+            f"logo_file {logo!r} of {invoice.issuer['issuer_id']} does not exist"
+        )
     colour = invoice.issuer["primary_colour"] or ""
     return {
         "invoice": invoice,
@@ -133,7 +136,8 @@ def _annex_values(invoice: PrintedInvoice) -> dict[str, Any]:
     zone = ZoneInfo(invoice.issuer["billing_time_zone"])
     decimals = exact_decimals([call["exact_amount"] for call in invoice.calls])
     ordered = sorted(
-        invoice.calls, key=lambda call: (call["extension"] or "", call["rated_at"], call["ticket_id"])
+        invoice.calls,
+        key=lambda call: (call["extension"] or "", call["rated_at"], call["ticket_id"]),
     )
     groups = []
     for extension, calls in groupby(ordered, lambda call: call["extension"] or ""):

@@ -61,7 +61,14 @@ class TemplateFolders:
             raise TemplateFaultError(
                 f"{error.name or name}, line {error.lineno}: {error.message}"
             ) from error
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except (
+            TemplateError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:
             raise TemplateFaultError(f"{self._fault_line(error, name)}: {error}") from error
 
     def _fault_line(self, error: Exception, name: str) -> str:
