@@ -1,0 +1,101 @@
+"""``tollhouse pbx check``: go the whole way to one PBX and say at which step it stops.
+
+Each step names itself, says what it found and, when that is not good, what to do; the first step
+that fails ends the way where the next ones need it. Nothing is landed and nothing is moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tollhouse.connections import ConnectionMissingError
+from tollhouse.installed_pbxs import Pbx, PbxFileError, load_pbxs
+from tollhouse.pbx_check.report import LastTickets, Report, Step, StepFailedError
+from tollhouse.settings import Settings, SettingsError
+from tollhouse.warehouse import LOADER, WarehouseError, connect
+
+__all__ = ["LastTickets", "Report", "Step", "check_pbx", "find_pbx"]
+
+
+def check_pbx(
+    pbx_id: str, settings: Settings, *, show: Callable[[Step], None] = lambda step: None
+) -> Report:
+    """Check one installed PBX.
+
+    Args:
+        pbx_id: its id in include/pbx.yml.
+        settings: of this installation.
+        show: called with each step as soon as it is known.
+
+    Returns:
+        The steps, and the last tickets as far as the way led to them.
+    """
+    report = Report(pbx_id, show)
+    try:
+        pbx = find_pbx(pbx_id, settings)
+        report.ok("entry", f"{pbx.known_model.title}, read by {pbx.transport}")
+        _go(report, pbx, settings)
+    except StepFailedError as failure:
+        report.add(failure.step)
+    except ConnectionMissingError as error:
+        report.add(
+            Step(
+                "connection",
+                "failed",
+                str(error),
+                "Put it in the environment or in the connections file; docs/configuration.md shows "
+                "both.",
+            )
+        )
+    return report
+
+
+def find_pbx(pbx_id: str, settings: Settings) -> Pbx:
+    """Return an entry of include/pbx.yml.
+
+    Raises:
+        StepFailedError: the file does not hold, or has no such entry.
+    """
+    try:
+        pbxs = {pbx.id: pbx for pbx in load_pbxs(settings.pbx_file)}
+    except PbxFileError as error:
+        raise StepFailedError("entry", str(error), "Correct the file.") from error
+    if pbx_id not in pbxs:
+        raise StepFailedError(
+            "entry",
+            f"{settings.pbx_file} has no entry {pbx_id!r}",
+            f"Known are: {', '.join(pbxs) or 'none'}.",
+        )
+    return pbxs[pbx_id]
+
+
+def _go(report: Report, pbx: Pbx, settings: Settings) -> None:
+    # Each transport's check is imported when it is needed: the MySQL client is slow to load.
+    if pbx.transport == "sql_table":
+        from tollhouse.pbx_check.table import check_table
+
+        check_table(report, pbx, settings, _idlast(report, pbx, settings))
+    elif pbx.transport == "dropped_files":
+        from tollhouse.pbx_check.folder import check_folder
+
+        check_folder(report, pbx, settings)
+    else:
+        from tollhouse.pbx_check.stream import check_stream
+
+        check_stream(report, pbx, settings, _idlast(report, pbx, settings))
+
+
+def _idlast(report: Report, pbx: Pbx, settings: Settings) -> str | None:
+    """Return IDLAST as the ledger of pulls has it: Airflow's Variable is out of reach here."""
+    try:
+        with connect(LOADER, settings=settings) as connection:
+            row = connection.execute(
+                "select idlast_after from raw.batches "
+                "where pbx_id = %s and idlast_after is not null order by batch_id desc limit 1",
+                [pbx.id],
+            ).fetchone()
+    except (WarehouseError, SettingsError) as error:
+        report.warn("warehouse", str(error), "How far this PBX was read is not known without it.")
+        return None
+    report.ok("warehouse", f"read up to IDLAST {row[0]}" if row else "no pull of this PBX yet")
+    return str(row[0]) if row else None

@@ -1,0 +1,131 @@
+"""Checking a PBX that speaks over TCP to the collector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tollhouse.collector.health import health_port, read_health
+from tollhouse.collector.spool import SpoolError, last_records
+from tollhouse.connections import find_connection
+from tollhouse.framing import Ticket, decode
+from tollhouse.installed_pbxs import Pbx
+from tollhouse.pbx_check.network import check_name, check_port
+from tollhouse.pbx_check.report import (
+    SHOWN_TICKETS,
+    LastTickets,
+    Report,
+    Step,
+    StepFailedError,
+    age_step,
+)
+from tollhouse.settings import Settings
+
+NOTHING_NEW = (
+    "Make an outgoing call, hang up, and look again: a ticket comes when the call ends. If none "
+    "comes, the PBX is not told to send them (the set-up guide in docs/pbx.md lists the options), "
+    "or another program drains its port."
+)
+
+_REMEDIES = {
+    "locked": "Stop the other collector: a PBX has exactly one.",
+    "disk_full": "Make room on the spool's disk: reading goes on by itself.",
+    "failed": "The collector tries again by itself; its log has the whole story.",
+    "retrying": "Is the PBX up, its SMDR output switched on, and the port open in the firewalls? "
+    "The collector dials again by itself.",
+}
+
+
+def check_stream(report: Report, pbx: Pbx, settings: Settings, idlast: str | None) -> None:
+    """Go from the collector, or from the PBX's port when none runs, to the last spooled tickets.
+
+    Raises:
+        StepFailedError: a step failed and the next ones need it.
+        ConnectionMissingError: the connection is not visible here.
+    """
+    health = read_health(settings)
+    connection = find_connection(pbx.connection, settings)
+    default = pbx.known_model.stream
+    port = connection.port or (default.port if default else 0)
+    listens = (default is not None and default.direction == "listen") or pbx.settings.get(
+        "direction"
+    ) == "listen"
+    if not listens:
+        check_name(report, connection.host, connection.connection_id)
+    entry = None if health is None else health.get(pbx.id)
+    if entry is not None:
+        _check_collected(report, pbx, entry, port)
+    else:
+        _check_uncollected(report, settings, connection.host, port, listens=listens)
+    _show_spooled(report, pbx, settings, idlast)
+
+
+def _check_collected(report: Report, pbx: Pbx, entry: dict[str, Any], port: int) -> None:
+    """Ask the collector: a second connection would take a part of the tickets."""
+    state, detail = str(entry["state"]), str(entry["detail"])
+    if state == "connected":
+        report.ok("port", f"the collector is connected to {entry['peer']}, not dialled again here")
+        report.ok("collector", f"connected since {entry['connected_since']}")
+    elif state == "listening":
+        raise StepFailedError(
+            "collector",
+            f"listens on port {port}, and the PBX has not connected",
+            "Tell the PBX this machine's address and that port, and open the port towards here.",
+        )
+    else:
+        # Not tried from here: a PBX that comes back this instant would hand its tickets to a probe.
+        raise StepFailedError(
+            "port" if "cannot be reached" in detail else "collector",
+            f"{state}: {detail}",
+            _REMEDIES.get(state, f"See the collector's log for {pbx.id}."),
+        )
+
+
+def _check_uncollected(
+    report: Report, settings: Settings, host: str, port: int, *, listens: bool
+) -> None:
+    if not listens:
+        report.warn(
+            "one reader",
+            "connecting and closing at once, to see whether the port answers",
+            "On connect some PBXs hand over what they kept and forget it: what they send in that "
+            "instant is lost. With the collector running nothing is dialled.",
+        )
+        check_port(report, host, port, service="the PBX's ticket port")
+    report.add(
+        Step(
+            "collector",
+            "failed",
+            f"no collector answers on 127.0.0.1:{health_port(settings)} for this PBX",
+            "Start it: `make up`, or `tollhouse collector run`. If it runs, restart it so that it "
+            "reads include/pbx.yml again.",
+        )
+    )
+
+
+def _show_spooled(report: Report, pbx: Pbx, settings: Settings, idlast: str | None) -> None:
+    model = pbx.known_model
+    try:
+        records = last_records(settings.spool / pbx.id, SHOWN_TICKETS)
+    except (OSError, SpoolError) as error:
+        raise StepFailedError("spool", str(error), "The message says what can be done.") from error
+    if not records:
+        raise StepFailedError("tickets", "nothing was ever spooled", NOTHING_NEW)
+    report.last = LastTickets(
+        tuple(
+            Ticket(
+                record.offset,
+                decode(record.data.rstrip(b"\r\n"), model.encoding),
+                record.arrived_at,
+            )
+            for record in records
+        )
+    )
+    last = records[-1]
+    report.ok("tickets", f"spooled up to {last.segment}:{last.next_offset}")
+    if idlast is not None:
+        segment, _, offset = idlast.partition(":")
+        if segment.isdecimal() and offset.isdecimal():
+            is_landed = (int(segment), int(offset)) >= (last.segment, last.next_offset)
+            news = "nothing" if is_landed else "tickets"
+            report.ok("new", f"{news} since IDLAST {idlast}")
+    report.add(age_step(pbx, last.arrived_at, NOTHING_NEW))
