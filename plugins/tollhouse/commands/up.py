@@ -1,19 +1,16 @@
-"""``tollhouse up``: the embedded installation, started and made ready, however often it is called."""
+"""``tollhouse up``: the embedded installation, started and made ready, however often called."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.status import Status
 
 from tollhouse.building import deploy
+from tollhouse.commands.steps import step
 from tollhouse.embedded import airflow
 from tollhouse.embedded.environment import (
     ADMINISTRATOR,
@@ -47,21 +44,21 @@ def start_all(installation: Installation, console: Console) -> None:
         PostgresError, ProcessError, MigrationError, BuildError: what could not be started, and why.
     """
     settings = installation.settings
-    with _step(console, "PostgreSQL"):
+    with step(console, "PostgreSQL"):
         _start_postgres(installation)
-    with _step(console, "Migrations"):
+    with step(console, "Migrations"):
         migrate(settings)
     # dbt and Airflow's migrations wait for disk and start-up, each on its own: together they take
     # hardly longer than one.
-    with _step(console, "dbt models and Airflow's database"), ThreadPoolExecutor(2) as pool:
+    with step(console, "dbt models and Airflow's database"), ThreadPoolExecutor(2) as pool:
         tasks = [pool.submit(_deploy, settings)]
         if not airflow.is_running(installation):
             tasks.append(pool.submit(airflow.prepare, installation))
         for task in tasks:
             task.result()
-    with _step(console, "Collector"):
+    with step(console, "Collector"):
         _start_collector(installation)
-    with _step(console, "Airflow") as status:
+    with step(console, "Airflow") as status:
         airflow.start(installation)
         airflow.wait_until_healthy(
             installation, on_progress=lambda text: status.update(f"Airflow: {text}")
@@ -139,12 +136,3 @@ def _start_collector(installation: Installation) -> None:
         airflow.process_environment(installation),
         folder=installation.settings.var,
     )
-
-
-@contextmanager
-def _step(console: Console, title: str) -> Iterator[Status]:
-    """Show a step while it runs and how long it took."""
-    started = time.monotonic()
-    with console.status(title) as status:
-        yield status
-    console.print(f"[green]✓[/green] {title} [dim]{time.monotonic() - started:.1f} s[/dim]")

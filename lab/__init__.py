@@ -1,0 +1,1 @@
+"""Simulated PBXs that speak the real protocols over real sockets, tables and files."""

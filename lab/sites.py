@@ -1,0 +1,64 @@
+"""The three sites of the demo: who sits there, and which PBX writes their tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lab import asterisk, cisco_cucm, mitel_3300
+from lab.traffic import Call, Site
+from lab.truth import TicketTruth
+
+
+@dataclass(frozen=True)
+class SimulatedPbx:
+    """A site and the way its PBX writes tickets."""
+
+    site: Site
+    tickets_of: Callable[[Call, Site, int], list[TicketTruth]]
+
+
+SITES = (
+    SimulatedPbx(
+        Site(
+            pbx_id="paris_hq",
+            first_extension=4200,
+            last_extension=4299,
+            public_base="0199001200",
+            calls_per_working_day=100,
+            account_codes=("240117",),
+        ),
+        mitel_3300.tickets_of,
+    ),
+    SimulatedPbx(
+        Site(
+            pbx_id="lyon_support",
+            first_extension=6000,
+            last_extension=6079,
+            public_base="0465710000",
+            calls_per_working_day=110,
+            account_codes=("550042",),
+        ),
+        asterisk.tickets_of,
+    ),
+    SimulatedPbx(
+        Site(
+            pbx_id="lille_plant",
+            first_extension=3100,
+            last_extension=3199,
+            public_base="0353012100",
+            calls_per_working_day=80,
+        ),
+        cisco_cucm.tickets_of,
+    ),
+)
+
+
+def simulated_pbxs(calls_per_working_day: float | None = None) -> tuple[SimulatedPbx, ...]:
+    """Return the sites, all with the same volume when one is given."""
+    if calls_per_working_day is None:
+        return SITES
+    return tuple(
+        replace(pbx, site=replace(pbx.site, calls_per_working_day=calls_per_working_day))
+        for pbx in SITES
+    )
