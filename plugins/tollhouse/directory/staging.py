@@ -1,4 +1,4 @@
-"""The rows of the files in temporary tables: from there the database compares and writes in sets."""
+"""The rows of the files in temporary tables: the database compares and writes them in sets."""
 
 from __future__ import annotations
 
