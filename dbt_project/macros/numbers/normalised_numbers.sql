@@ -1,0 +1,342 @@
+{#-
+Reads numbers as a PBX writes them (R5, R6). A select over distinct strings, one row each.
+
+`strings` is a relation with pbx_id, raw_number, is_dialled (whether it was dialled towards the network, so that outside-line and
+carrier prefixes may stand before it), is_extension (whether the directory knows it as an extension of the pbx), country,
+outside_line_prefix, outside_line_policy, minimum_extension_digits and maximum_extension_digits.
+
+A string has up to two readings, with and without the outside-line prefix. The policy, or under `auto` the readings
+themselves, say which holds: an exact national number first ("00123456789" behind prefix 0 is 01 23 45 67 89 and not +1 23…),
+then the string as it stands, then the string without the prefix. CASE on left() and length(): a regular expression per form
+measured 26 times slower.
+-#}
+{% macro normalised_numbers(strings) -%}
+with strings as (
+    select * from {{ strings }}
+),
+
+-- Blanks and punctuation go, and what SIP puts around a number; letters stay and make the number unknown.
+cleaned as (
+    select
+        strings.*,
+        translate(
+            split_part(
+                case
+                    when left(lower(strings.raw_number), 4) in ('sip:', 'tel:') then substr(strings.raw_number, 5)
+                    else strings.raw_number
+                end,
+                '@',
+                1
+            ),
+            ' .-()/' || chr(9) || chr(160),
+            ''
+        ) as dialled
+    from strings
+),
+
+-- *31# and #31# show or hide the caller's number for one call; other *NN# services likewise say nothing of the destination.
+without_service_code as (
+    select
+        cleaned.*,
+        rtrim(
+            case
+                when left(dialled, 1) in ('*', '#') and substr(dialled, 4, 1) = '#' then substr(dialled, 5)
+                when left(dialled, 2) = '*#' and substr(dialled, 5, 1) = '#' then substr(dialled, 6)
+                else dialled
+            end,
+            '#'
+        ) as digits
+    from cleaned
+),
+
+readings as (
+    select
+        without_service_code.*,
+        digits as reading,
+        false as is_prefix_removed
+    from without_service_code
+    where not (
+        is_dialled
+        and outside_line_policy = 'always'
+        and outside_line_prefix <> ''
+        and starts_with(digits, outside_line_prefix)
+    )
+
+    union all
+
+    select
+        without_service_code.*,
+        substr(digits, length(outside_line_prefix) + 1) as reading,
+        true as is_prefix_removed
+    from without_service_code
+    where
+        is_dialled
+        and outside_line_policy in ('always', 'auto')
+        and outside_line_prefix <> ''
+        and starts_with(digits, outside_line_prefix)
+),
+
+plans as (
+    select
+        calling_codes.iso2 as country,
+        calling_codes.calling_code,
+        coalesce(calling_codes.national_prefix, '') as national_prefix,
+        -- The fixed first digits of the pattern: 00, 011, 0011 ...
+        coalesce(substring(calling_codes.international_prefix_regex from '^[0-9]+'), '') as international_prefix
+    from {{ ref('ref_country_calling_codes') }} as calling_codes
+    where calling_codes.kind = 'geographic'
+),
+
+-- French carrier selection 16XY stands before a national or an international number, never before anything else.
+without_carrier as (
+    select
+        readings.*,
+        plans.calling_code,
+        plans.national_prefix,
+        plans.international_prefix,
+        case
+            when
+                readings.country = 'FR'
+                and readings.is_dialled
+                and left(readings.reading, 2) = '16'
+                and substr(readings.reading, 5, 1) = '0'
+                then substr(readings.reading, 5)
+            else readings.reading
+        end as dialled_number
+    from readings
+    left join plans
+        on readings.country = plans.country
+),
+
+-- Masked last digits (xxxx, ****) count towards the length; rating needs the prefix only.
+known_digits as (
+    select
+        without_carrier.*,
+        left(dialled_number, 1) = '+' as has_plus,
+        ltrim(rtrim(dialled_number, 'xX*?'), '+') as body,
+        length(dialled_number) - length(rtrim(dialled_number, 'xX*?')) as masked_digits
+    from without_carrier
+),
+
+measured as (
+    select
+        known_digits.*,
+        length(body) + masked_digits as total_digits,
+        body <> '' and translate(body, '0123456789', '') = '' as is_numeric
+    from known_digits
+),
+
+forms as (
+    select
+        measured.*,
+        case
+            when not is_numeric then null
+            when has_plus then body
+            when
+                international_prefix <> ''
+                and starts_with(body, international_prefix)
+                then substr(body, length(international_prefix) + 1)
+            -- Callers as the network gives them: the country's own code without +.
+            when
+                not is_dialled
+                and country = 'FR'
+                and starts_with(body, calling_code)
+                and total_digits = length(calling_code) + 9
+                then body
+        end as international_digits,
+        case
+            when not is_numeric or has_plus then null
+            when
+                national_prefix <> ''
+                and starts_with(body, national_prefix)
+                and substr(body, length(national_prefix) + 1, 1) between '1' and '9'
+                then body
+            -- Callers as the network gives them: the national number without its 0.
+            when
+                not is_dialled
+                and country = 'FR'
+                and total_digits = 9
+                and left(body, 1) between '1' and '9'
+                then '0' || body
+        end as national_digits
+    from measured
+),
+
+-- "+33 (0)1 ..." is written on letterheads and stored in address books: the 0 is not dialled.
+corrected as (
+    select
+        forms.*,
+        case
+            when
+                country = 'FR'
+                and starts_with(international_digits, '330')
+                and length(international_digits) + masked_digits = 12
+                then '33' || substr(international_digits, 4)
+            else international_digits
+        end as foreign_digits
+    from forms
+),
+
+-- The French plan. 0700 and 0901 numbers have 14 digits (13 from overseas), all others 10: never cut at 10.
+planned as (
+    select
+        corrected.*,
+        short_numbers.category as short_category,
+        case
+            when corrected.country = 'FR'
+                then
+                    {{ longest_prefix_value('national_length', [2, 3, 4, 5], alias='french_range') }}
+        end as planned_length,
+        case
+            when corrected.country = 'FR' and corrected.national_digits is not null
+                then coalesce(
+                    {{ longest_prefix_value('e164_prefix', [4, 5, 6], alias='overseas') }}
+                    || substr(
+                        corrected.national_digits,
+                        length({{ longest_prefix_value('national_prefix', [4, 5, 6], alias='overseas') }}) + 1
+                    ),
+                    corrected.calling_code || substr(corrected.national_digits, 2)
+                )
+            when corrected.national_digits is not null
+                then corrected.calling_code || substr(corrected.national_digits, length(corrected.national_prefix) + 1)
+        end as national_e164_digits
+    from corrected
+    left join {{ ref('ref_fr_short_numbers') }} as short_numbers
+        on corrected.country = 'FR'
+            and corrected.is_dialled
+            and not corrected.has_plus
+            and corrected.masked_digits = 0
+            and corrected.body = short_numbers.short_number
+    {{ join_longest_prefix(
+        'corrected.national_digits', ref('ref_fr_number_ranges'), 'national_prefix', [2, 3, 4, 5], alias='french_range'
+    ) }}
+    {{ join_longest_prefix(
+        'corrected.national_digits', ref('ref_fr_overseas_prefixes'), 'national_prefix', [4, 5, 6], alias='overseas'
+    ) }}
+),
+
+classified as (
+    select
+        planned.*,
+        case
+            when
+                foreign_digits is not null
+                and left(foreign_digits, 1) <> '0'
+                and length(foreign_digits) + masked_digits between 7 and 15
+                and length(foreign_digits) >= 3
+                then 'international'
+            when short_category is not null then 'short'
+            when
+                national_digits is not null
+                and country = 'FR'
+                and (
+                    length(national_digits) + masked_digits = planned_length
+                    or (
+                        length(national_digits) + masked_digits = 13
+                        and substr(national_digits, 1, 5) between '07005' and '07009'
+                    )
+                )
+                then 'national'
+            when
+                national_digits is not null
+                and country <> 'FR'
+                and length(national_digits) + masked_digits between 7 and 15
+                then 'national'
+            when is_extension then 'internal'
+            when
+                not is_dialled
+                and is_numeric
+                and not has_plus
+                and masked_digits = 0
+                and total_digits between minimum_extension_digits and maximum_extension_digits
+                then 'internal'
+            else 'unknown'
+        end as number_kind
+    from planned
+),
+
+-- E.164 regions also tell whether an international number begins with a calling code that exists.
+located as (
+    select
+        classified.*,
+        {{ longest_prefix_value('region', range(1, 10), alias='region') }} as region,
+        {{ longest_prefix_value('line_type', range(1, 10), alias='region') }} as region_line_type,
+        coalesce({{ longest_prefix_value('is_free', [4, 5], alias='value_added') }}, false) as is_free_range
+    from (
+        select
+            classified.*,
+            case number_kind
+                when 'international' then foreign_digits
+                when 'national' then national_e164_digits
+            end as e164_digits
+        from classified
+    ) as classified
+    {{ join_longest_prefix(
+        'classified.e164_digits', ref('ref_e164_prefixes'), 'e164_prefix', range(1, 10), alias='region'
+    ) }}
+    {{ join_longest_prefix(
+        'classified.e164_digits', ref('ref_fr_value_added_ranges'), 'e164_prefix', [4, 5], alias='value_added'
+    ) }}
+),
+
+judged as (
+    select
+        located.*,
+        case
+            when number_kind = 'international' and region is null then 'unknown'
+            else number_kind
+        end as judged_kind
+    from located
+),
+
+chosen as (
+    select distinct on (pbx_id, raw_number, is_dialled) *
+    from judged
+    order by
+        pbx_id,
+        raw_number,
+        is_dialled,
+        case
+            when judged_kind = 'national' then 1
+            when judged_kind <> 'unknown' and not is_prefix_removed then 2
+            when judged_kind <> 'unknown' then 3
+            when not is_prefix_removed then 4
+            else 5
+        end
+),
+
+final as (
+    select
+        pbx_id,
+        raw_number,
+        is_dialled,
+        judged_kind as number_kind,
+        case judged_kind
+            when 'international' then 'e164'
+            when 'national' then 'e164'
+            when 'short' then 'short_' || country
+            else judged_kind
+        end as namespace,
+        case when judged_kind in ('international', 'national') then '+' || e164_digits end as e164_number,
+        case judged_kind
+            when 'international' then e164_digits
+            when 'national' then e164_digits
+            when 'short' then body
+        end as rating_digits,
+        case judged_kind
+            when 'international' then region
+            when 'national' then region
+            when 'short' then country
+        end as country,
+        case when judged_kind in ('international', 'national') then region_line_type end as line_type,
+        case
+            when judged_kind = 'short' and short_category = 'emergency' then 'emergency'
+            when judged_kind = 'short' and short_category in ('helpline', 'free') then 'free'
+            when judged_kind in ('international', 'national') and is_free_range then 'free'
+        end as free_class,
+        masked_digits > 0 as is_masked
+    from chosen
+)
+
+select * from final
+{%- endmacro %}
