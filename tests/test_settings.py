@@ -1,0 +1,47 @@
+"""The environment wins over var/tollhouse.env; what is missing is named with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tollhouse.settings import Settings, SettingsError, read_environment_file
+
+
+def settings_with(**environment: str) -> Settings:
+    return Settings(Path("/"), Path("/var"), Path("/include"), environment)
+
+
+def test_each_role_reaches_the_same_database_with_its_own_password() -> None:
+    settings = settings_with(
+        TOLLHOUSE_DATABASE_URL="postgresql://owner:a@db.example:5433/tollhouse?sslmode=require",
+        TOLLHOUSE_DBT_PASSWORD="p@ss/word",
+    )
+    assert settings.role_url("tollhouse_dbt") == (
+        "postgresql://tollhouse_dbt:p%40ss%2Fword@db.example:5433/tollhouse?sslmode=require"
+    )
+
+
+def test_a_missing_database_says_how_to_get_one() -> None:
+    with pytest.raises(SettingsError, match="make up"):
+        _ = settings_with().owner_url
+
+
+def test_a_missing_password_is_named() -> None:
+    settings = settings_with(TOLLHOUSE_DATABASE_URL="postgresql://owner:a@db.example/tollhouse")
+    with pytest.raises(SettingsError, match="TOLLHOUSE_LOADER_PASSWORD"):
+        settings.role_url("tollhouse_loader")
+
+
+def test_an_environment_file_may_hold_comments_and_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "tollhouse.env"
+    path.write_text("# ports\n\nA=1\nB = x=y \n", encoding="utf-8")
+    assert read_environment_file(path) == {"A": "1", "B": "x=y"}
+
+
+def test_a_line_without_a_name_is_named_with_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "tollhouse.env"
+    path.write_text("A=1\nnonsense\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"line 2.*'nonsense'"):
+        read_environment_file(path)
