@@ -56,6 +56,22 @@ def find_connection(connection_id: str, settings: Settings | None = None) -> Pbx
     return _parse(connection_id, value)
 
 
+def find_airflow_connection(connection_id: str) -> PbxConnection:
+    """Return a connection as a task sees it: from a secrets backend, or made in the Airflow UI."""
+    from airflow.sdk import Connection
+
+    found = Connection.get(connection_id)
+    return PbxConnection(
+        connection_id=connection_id,
+        host=found.host or "",
+        port=found.port,
+        login=found.login or "",
+        password=found.password or "",
+        schema=found.schema or "",
+        extra=found.extra_dejson,
+    )
+
+
 def _parse(connection_id: str, value: Any) -> PbxConnection:
     if isinstance(value, str):
         if not value.lstrip().startswith("{"):

@@ -8,8 +8,11 @@ reads nor moves IDLAST.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 
@@ -102,6 +105,37 @@ def extract(
             watermark.set(landed.idlast_after)
     _put_away(pbx, progress)
     return _report(pbx, landed, progress)
+
+
+def run_context(pbx: Pbx, dag_run: Any, params: Mapping[str, str | None]) -> RunContext:
+    """Return what a run of the extract DAG asks for.
+
+    A backfill reads its own data interval; a run with the parameters ``from`` and ``to`` (ISO 8601,
+    in the zone of the PBX where they name none) that one; any other what is new.
+
+    Raises:
+        ValueError: the parameters are no interval.
+    """
+    interval = None
+    if dag_run.run_type == "backfill":
+        interval = Interval(dag_run.data_interval_start, dag_run.data_interval_end)
+    elif params.get("from") or params.get("to"):
+        start = _instant(pbx, "from", params.get("from"))
+        end = _instant(pbx, "to", params["to"]) if params.get("to") else datetime.now(UTC)
+        if start >= end:
+            raise ValueError(f"{pbx.id}: the interval from {start} to {end} is empty.")
+        interval = Interval(start, end)
+    return RunContext(pbx.dag_id, dag_run.run_id, str(dag_run.run_type), interval)
+
+
+def _instant(pbx: Pbx, name: str, text: str | None) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text or "")
+    except ValueError as error:
+        raise ValueError(
+            f"{pbx.id}: parameter {name!r} is {text!r}; write it as 2026-10-01T00:00."
+        ) from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(pbx.time_zone))
 
 
 def batches_of_run(settings: Settings, dag_id: str, run_id: str) -> list[int]:
