@@ -9,8 +9,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -69,13 +67,45 @@ def migrate() -> None:
     command("migrate")()
 
 
+@app.command()
+def docs() -> None:
+    """Generate the dbt docs site and docs/pbx.md."""
+    command("docs")()
+
+
+@collector_app.command("run")
+def collector_run() -> None:
+    """Collect until SIGTERM."""
+    command("collector")()
+
+
+@collector_app.command("status")
+def collector_status(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Ask the running collector how each PBX is; exit code 1 when one is not well."""
+    raise typer.Exit(command("collector", "status")(as_json=as_json))
+
+
+@directory_app.command("check")
+def directory_check() -> None:
+    """Check the files without a database."""
+    command("directory", "check")()
+
+
+@directory_app.command("load")
+def directory_load() -> None:
+    """Check the files and load them, all or nothing."""
+    command("directory", "load")()
+
+
 def main() -> None:
     """Run the command line; an error that Tollhouse explains is one line, not a traceback."""
     try:
         app()
     except Exception as error:
         # Every explained error is a class of this package; anything else is a fault to be seen.
-        if not type(error).__module__.startswith("tollhouse."):
+        if not type(error).__module__.startswith(("tollhouse.", "lab.")):
             raise
         sys.stderr.write(f"tollhouse: {error}\n")
         sys.exit(1)
