@@ -34,18 +34,11 @@ cleaned as (
     from strings
 ),
 
--- *31# and #31# show or hide the caller's number for one call; other *NN# services likewise say nothing of the destination.
+-- *31# and #31# stand before the outside-line prefix or behind it.
 without_service_code as (
     select
         cleaned.*,
-        rtrim(
-            case
-                when left(dialled, 1) in ('*', '#') and substr(dialled, 4, 1) = '#' then substr(dialled, 5)
-                when left(dialled, 2) = '*#' and substr(dialled, 5, 1) = '#' then substr(dialled, 6)
-                else dialled
-            end,
-            '#'
-        ) as digits
+        {{ without_service_code('dialled') }} as digits
     from cleaned
 ),
 
@@ -66,7 +59,7 @@ readings as (
 
     select
         without_service_code.*,
-        substr(digits, length(outside_line_prefix) + 1) as reading,
+        {{ without_service_code('substr(digits, length(outside_line_prefix) + 1)') }} as reading,
         true as is_prefix_removed
     from without_service_code
     where
@@ -339,4 +332,16 @@ final as (
 )
 
 select * from final
+{%- endmacro %}
+
+{#- Without a service code: *31# and #31# show or hide the caller's number for one call; other *NN# say nothing of the destination. -#}
+{% macro without_service_code(dialled) -%}
+rtrim(
+    case
+        when left({{ dialled }}, 1) in ('*', '#') and substr({{ dialled }}, 4, 1) = '#' then substr({{ dialled }}, 5)
+        when left({{ dialled }}, 2) = '*#' and substr({{ dialled }}, 5, 1) = '#' then substr({{ dialled }}, 6)
+        else {{ dialled }}
+    end,
+    '#'
+)
 {%- endmacro %}
