@@ -1,0 +1,5 @@
+"""Fixtures of the transports."""
+
+from tests.mariadb_server import mariadb
+
+__all__ = ["mariadb"]
