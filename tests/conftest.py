@@ -37,6 +37,9 @@ from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home  #
 from tollhouse.migrations import migrate  # noqa: E402
 from tollhouse.settings import PROJECT, ROLE_PASSWORDS, Settings  # noqa: E402
 
+#: Fixtures of servers that only some tests need.
+pytest_plugins = ["tests.mariadb_server"]
+
 OWNER_PASSWORD = "owner-of-the-tests"
 TEMPLATE = "warehouse_template"
 

@@ -89,8 +89,9 @@ def _login_failure(connection: PbxConnection, error: SourceError) -> StepFailedE
         return StepFailedError(
             "login",
             f"access denied ({number}): {said}",
-            "Correct login and password of the connection; or the account may not come from this "
-            f"machine: create user {account} identified by '…'.",
+            "Correct login and password of the connection. If they are right, the account may not "
+            f"come from this machine (create user {account} identified by '…'), or it must use TLS "
+            "and the connection's extra says tls: off.",
         )
     if number == errorcode.ER_BAD_DB_ERROR:
         return StepFailedError(

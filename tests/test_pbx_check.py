@@ -1,0 +1,475 @@
+"""``tollhouse pbx check``: each step that fails names itself and says what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.asterisk import TABLE
+from tests.collector.collector_process import installation
+from tests.collector.speaking_pbx import say, speaking, wait_until
+from tests.conftest import free_port
+from tests.mariadb_server import PASSWORD, MariaDb
+from tollhouse.collector.spool_writer import SpoolWriter, now_us
+from tollhouse.pbx_check import Report, check_pbx
+from tollhouse.settings import PROJECT, Settings
+
+TICKET = b" 02/04 13:34  00:00:53 T001  000 0199001000 4216\r\n"
+SAMPLES = PROJECT / "tests" / "samples" / "cisco_cucm"
+DATABASE = "check_asterisk"
+CUCM_HEADER = '"cdrRecordType","globalCallID_callManagerId","globalCallID_callId"'
+CUCM_TYPES = "INTEGER,INTEGER,INTEGER"
+
+
+def settings_of(
+    var: Path, entry: dict[str, Any], connection: dict[str, Any] | None = None
+) -> Settings:
+    """An installation with one PBX, without a warehouse and with a health port nobody has."""
+    var.mkdir(parents=True, exist_ok=True)
+    pbx_file = var / "pbx.yml"
+    base = {"id": "site", "time_zone": "Europe/Paris", "country": "FR"}
+    pbx_file.write_text(yaml.safe_dump({"pbxs": [base | entry]}))
+    if connection is not None:
+        (var / "connections.yaml").write_text(json.dumps({"pbx_site": connection}))
+    return Settings(
+        project=PROJECT,
+        var=var,
+        include=PROJECT / "include",
+        environment={
+            "TOLLHOUSE_PBX_FILE": str(pbx_file),
+            "TOLLHOUSE_COLLECTOR_PORT": str(free_port()),
+        },
+    )
+
+
+def failed_step(report: Report) -> str:
+    """The name of the step that failed: exactly one, with a remedy."""
+    failed = [step for step in report.steps if step.outcome == "failed"]
+    assert len(failed) == 1, report.steps
+    assert failed[0].remedy
+    assert not report.is_ok
+    return failed[0].name
+
+
+def found(report: Report, name: str) -> str:
+    return next(step.found for step in report.steps if step.name == name)
+
+
+def remedy(report: Report, name: str) -> str:
+    return next(step.remedy for step in report.steps if step.name == name)
+
+
+def test_an_unknown_id_names_the_known_ones(tmp_path: Path) -> None:
+    report = check_pbx("nowhere", settings_of(tmp_path, {"model": "mitel_3300"}))
+    assert failed_step(report) == "entry"
+    assert remedy(report, "entry") == "Known are: site."
+
+
+def test_a_connection_that_only_the_airflow_ui_knows_is_said_to_be_out_of_sight(
+    tmp_path: Path,
+) -> None:
+    report = check_pbx("site", settings_of(tmp_path, {"model": "asterisk_mysql"}))
+    assert failed_step(report) == "connection"
+    assert "made in the Airflow UI serves DAGs only" in found(report, "connection")
+
+
+# Asterisk: a real MariaDB.
+
+
+@pytest.fixture
+def asterisk(mariadb: MariaDb, tmp_path: Path) -> Iterator[Settings]:
+    """An Asterisk whose reader has every right that it needs."""
+    mariadb.run(
+        f"create or replace database {DATABASE}",
+        "create or replace user 'reader'@'127.0.0.1' identified by 'secret-of-the-reader'",
+    )
+    mariadb.run(TABLE, f"grant select on {DATABASE}.cdr to 'reader'@'127.0.0.1'", database=DATABASE)
+    yield settings_of(
+        tmp_path / "var",
+        {"model": "asterisk_mysql"},
+        {
+            "conn_type": "mysql",
+            "host": "127.0.0.1",
+            "port": mariadb.port,
+            "login": "reader",
+            "password": "secret-of-the-reader",
+            "schema": DATABASE,
+        },
+    )
+    mariadb.run(f"drop database {DATABASE}", "drop user 'reader'@'127.0.0.1'")
+
+
+def with_connection(settings: Settings, **changes: Any) -> Settings:
+    path = settings.connections_file
+    entry = json.loads(path.read_text())["pbx_site"]
+    path.write_text(json.dumps({"pbx_site": entry | changes}))
+    return settings
+
+
+def add_call(mariadb: MariaDb, calldate: str = "now()") -> None:
+    mariadb.run(
+        "insert into cdr (calldate, src, dst, channel, dstchannel, duration, billsec, disposition)"
+        f" values ({calldate}, '201', '0199001234', 'PJSIP/201-00000001', 'PJSIP/carrier-00000002',"
+        " 20, 12, 'ANSWERED')",
+        database=DATABASE,
+    )
+
+
+def test_a_good_table_shows_its_last_rows(mariadb: MariaDb, asterisk: Settings) -> None:
+    for _ in range(7):
+        add_call(mariadb)
+    report = check_pbx("site", asterisk)
+    assert report.is_ok, report.steps
+    assert [ticket.ordinal for ticket in report.last.tickets] == [3, 4, 5, 6, 7]
+    assert json.loads(report.last.tickets[-1].body)["dst"] == "0199001234"
+    assert found(report, "TLS") == "none: the connection is not encrypted"
+    assert [step.name for step in report.steps] == [
+        "entry", "warehouse", "name", "port", "TLS", "login", "rights", "id column", "tickets",
+        "last ticket",
+    ]  # fmt: skip
+
+
+def test_a_host_that_does_not_resolve_fails_at_the_name(asterisk: Settings) -> None:
+    report = check_pbx("site", with_connection(asterisk, host="pbx.invalid"))
+    assert failed_step(report) == "name"
+    assert "pbx.invalid" in found(report, "name")
+
+
+def test_a_closed_port_fails_at_the_port(asterisk: Settings) -> None:
+    report = check_pbx("site", with_connection(asterisk, port=free_port()))
+    assert failed_step(report) == "port"
+    assert "refuses" in found(report, "port")
+
+
+def test_a_wrong_password_fails_at_the_login(asterisk: Settings) -> None:
+    report = check_pbx("site", with_connection(asterisk, password="another"))
+    assert failed_step(report) == "login"
+    assert "1045" in found(report, "login")
+    assert "secret" not in str(report.steps)
+
+
+def test_an_unknown_database_fails_at_the_database(mariadb: MariaDb, asterisk: Settings) -> None:
+    mariadb.run("grant select on nowhere.* to 'reader'@'127.0.0.1'")
+    report = check_pbx("site", with_connection(asterisk, schema="nowhere"))
+    assert failed_step(report) == "database"
+    assert "1049" in found(report, "database")
+
+
+def test_a_database_without_rights_fails_at_the_rights(asterisk: Settings) -> None:
+    report = check_pbx("site", with_connection(asterisk, schema="mysql"))
+    assert failed_step(report) == "rights"
+    assert "1044" in found(report, "rights")
+
+
+def test_a_missing_select_right_fails_at_the_rights_with_the_grant_to_run(
+    mariadb: MariaDb, asterisk: Settings
+) -> None:
+    mariadb.run(
+        f"revoke select on {DATABASE}.cdr from 'reader'@'127.0.0.1'",
+        f"grant insert on {DATABASE}.cdr to 'reader'@'127.0.0.1'",
+    )
+    report = check_pbx("site", asterisk)
+    assert failed_step(report) == "rights"
+    assert "1142" in found(report, "rights")
+    assert f"grant select on `{DATABASE}`.`cdr` to 'reader'@" in remedy(report, "rights")
+
+
+def test_a_missing_table_fails_at_the_table(mariadb: MariaDb, asterisk: Settings) -> None:
+    mariadb.run("drop table cdr", database=DATABASE)
+    report = check_pbx("site", asterisk)
+    assert failed_step(report) == "table"
+    assert "1146" in found(report, "table")
+
+
+@pytest.mark.parametrize("has_primary_key", [False, True])
+def test_a_missing_id_column_fails_with_a_statement_that_really_adds_it(
+    mariadb: MariaDb, asterisk: Settings, has_primary_key: bool
+) -> None:
+    # `start` as primary key is met in public dumps: two calls of one second, the second is lost.
+    mariadb.run("alter table cdr drop column id", database=DATABASE)
+    if has_primary_key:
+        mariadb.run("alter table cdr add primary key (calldate)", database=DATABASE)
+    add_call(mariadb)
+    report = check_pbx("site", asterisk)
+    assert failed_step(report) == "id column"
+    statement = remedy(report, "id column").partition("alter table")[2].partition(";")[0]
+    mariadb.run(f"alter table {statement}", database=DATABASE)
+    assert check_pbx("site", asterisk).is_ok
+
+
+def test_an_id_without_an_index_is_a_warning(mariadb: MariaDb, asterisk: Settings) -> None:
+    mariadb.run("alter table cdr modify id int unsigned, drop primary key", database=DATABASE)
+    mariadb.run("update cdr set id = 1", database=DATABASE)
+    add_call(mariadb)
+    mariadb.run("update cdr set id = 5", database=DATABASE)
+    report = check_pbx("site", asterisk)
+    assert report.is_ok, report.steps
+    assert "create unique index" in remedy(report, "id column")
+
+
+def test_tls_that_the_server_does_not_offer_fails_at_tls(asterisk: Settings) -> None:
+    report = check_pbx("site", with_connection(asterisk, extra={"tls": "required"}))
+    assert failed_step(report) == "TLS"
+
+
+def test_an_account_that_must_use_tls_is_told_so(mariadb: MariaDb, asterisk: Settings) -> None:
+    mariadb.run("alter user 'reader'@'127.0.0.1' require ssl")
+    report = check_pbx("site", with_connection(asterisk, extra={"tls": "off"}))
+    assert failed_step(report) == "login"
+    assert "must use TLS" in remedy(report, "login")
+
+
+def test_an_empty_table_fails_at_the_tickets(asterisk: Settings) -> None:
+    report = check_pbx("site", asterisk)
+    assert failed_step(report) == "tickets"
+    assert "cdr show status" in remedy(report, "tickets")
+
+
+def test_a_table_without_news_says_since_when(mariadb: MariaDb, asterisk: Settings) -> None:
+    add_call(mariadb, "'2026-01-05 09:00:00'")
+    report = check_pbx("site", asterisk)
+    assert failed_step(report) == "last ticket"
+    assert "2026-01-05 08:00 UTC" in found(report, "last ticket")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("idlast", "news"), [("2", "ids up to 3"), ("3", "nothing"), ("9", "above the highest id 3")]
+)
+def test_what_is_new_is_told_from_the_last_pull(
+    mariadb: MariaDb, asterisk: Settings, warehouse: Settings, idlast: str, news: str
+) -> None:
+    import psycopg
+
+    with psycopg.connect(warehouse.role_url("tollhouse_loader")) as connection:
+        connection.execute(
+            "insert into raw.batches (pbx_id, model, idlast_after) values (%s, %s, %s)",
+            ["site", "asterisk_mysql", idlast],
+        )
+    for _ in range(3):
+        add_call(mariadb)
+    both = replace(asterisk, environment={**warehouse.environment, **asterisk.environment})
+    report = check_pbx("site", both)
+    assert report.is_ok, report.steps
+    assert news in found(report, "new")
+
+
+# CUCM: a folder.
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    folder = tmp_path / "var" / "drop"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def cucm(drop: Path, **settings: Any) -> Settings:
+    return settings_of(
+        drop.parent, {"model": "cisco_cucm", "settings": {"folder": "drop"} | settings}
+    )
+
+
+def write(folder: Path, name: str, *lines: str) -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_good_folder_shows_the_last_tickets_and_their_columns(drop: Path) -> None:
+    write(drop, "cdr_Example_01_202602041200_1", CUCM_HEADER, CUCM_TYPES, "1,1,10", "1,1,11")
+    write(drop, "cdr_Example_01_202602041201_2", CUCM_HEADER, CUCM_TYPES)
+    report = check_pbx("site", cucm(drop))
+    assert report.is_ok, report.steps
+    assert [ticket.body for ticket in report.last.tickets] == ["1,1,10", "1,1,11"]
+    assert report.last.header == CUCM_HEADER
+    assert found(report, "header") == "cdr_Example_01_202602041200_1 names 3 columns"
+
+
+def test_an_entry_without_a_folder_fails_at_the_folder(tmp_path: Path) -> None:
+    report = check_pbx("site", settings_of(tmp_path, {"model": "cisco_cucm"}))
+    assert failed_step(report) == "folder"
+
+
+def test_a_missing_folder_fails_at_the_folder(drop: Path) -> None:
+    settings = cucm(drop)
+    drop.rmdir()
+    report = check_pbx("site", settings)
+    assert failed_step(report) == "folder"
+    assert "does not exist" in found(report, "folder")
+
+
+@pytest.fixture
+def open_drop() -> Iterator[Path]:
+    """A folder that an ordinary account may walk down to, unlike pytest's own."""
+    root = Path(tempfile.mkdtemp(prefix="tollhouse-drop-"))
+    root.chmod(0o755)
+    folder = root / "var" / "drop"
+    folder.mkdir(parents=True)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(root)
+
+
+def checked_by_an_ordinary_account(settings: Settings) -> Report:
+    """Check as nobody when root runs the tests: root may read everything."""
+    check_pbx("site", settings)  # loads the modules, which nobody may not be able to read
+    if os.geteuid() != 0:
+        return check_pbx("site", settings)
+    os.seteuid(65534)
+    try:
+        return check_pbx("site", settings)
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_that_may_not_be_read_fails_at_the_rights(open_drop: Path) -> None:
+    settings = cucm(open_drop)
+    open_drop.chmod(0)
+    report = checked_by_an_ordinary_account(settings)
+    assert failed_step(report) == "rights"
+    assert str(open_drop) in found(report, "rights")
+
+
+def test_a_file_that_may_not_be_read_fails_at_the_rights(open_drop: Path) -> None:
+    write(open_drop, "cdr_Example_01_202602041200_1", CUCM_HEADER, "1,1,10").chmod(0)
+    report = checked_by_an_ordinary_account(cucm(open_drop))
+    assert failed_step(report) == "rights"
+    assert "cdr_Example_01_202602041200_1" in found(report, "rights")
+
+
+def test_a_folder_without_a_ticket_file_fails_at_the_files(drop: Path) -> None:
+    report = check_pbx("site", cucm(drop))
+    assert failed_step(report) == "files"
+    assert "CDR Management" in remedy(report, "files")
+    write(drop, "tickets.txt", CUCM_HEADER, "1,1,10")
+    write(drop, "_cdr_Example_01_202602041200_1", CUCM_HEADER, "1,1,10")
+    other = check_pbx("site", cucm(drop))
+    assert failed_step(other) == "files"
+    assert "tickets.txt" in found(other, "files")
+
+
+def test_files_that_are_all_old_fail_at_the_last_ticket(drop: Path) -> None:
+    path = write(drop, "cdr_Example_01_202602041200_1", CUCM_HEADER, CUCM_TYPES, "1,1,10")
+    os.utime(path, (time.time(), time.time() - 5 * 86_400))
+    report = check_pbx("site", cucm(drop))
+    assert failed_step(report) == "last ticket"
+    assert "5 days ago" in found(report, "last ticket")
+
+
+def test_files_with_header_lines_alone_fail_at_the_tickets(drop: Path) -> None:
+    write(drop, "cdr_Example_01_202602041200_1", CUCM_HEADER, CUCM_TYPES)
+    report = check_pbx("site", cucm(drop))
+    assert failed_step(report) == "tickets"
+
+
+def test_a_first_line_that_names_no_columns_fails_at_the_header(drop: Path) -> None:
+    write(drop, "cdr_Example_01_202602041200_1", "1,1,10", "1,1,11")
+    report = check_pbx("site", cucm(drop))
+    assert failed_step(report) == "header"
+    assert "cdr_Example_01_202602041200_1" in found(report, "header")
+
+
+# Mitel: the collector, or the bare port.
+
+
+def mitel(var: Path, port: int, host: str = "127.0.0.1") -> Settings:
+    return settings_of(
+        var, {"model": "mitel_3300"}, {"conn_type": "tcp", "host": host, "port": port}
+    )
+
+
+def spool_ticket(settings: Settings, arrived_at_us: int | None = None) -> None:
+    with SpoolWriter(settings.spool / "site", "site") as spool:
+        spool.begin_connection("192.0.2.1:1752")
+        spool.append([(TICKET, 1)], arrived_at_us or now_us())
+
+
+def test_a_running_collector_is_asked_and_the_pbx_is_not_dialled_again(tmp_path: Path) -> None:
+    with speaking(say(TICKET)) as pbx:
+        here = installation(tmp_path, {"paris_hq": pbx.port}, free_port())
+        with here.running():
+            wait_until(lambda: len(here.records("paris_hq")) == 1)
+            report = check_pbx("paris_hq", here.settings)
+        assert report.is_ok, report.steps
+        assert pbx.connection_count == 1
+    assert [ticket.body for ticket in report.last.tickets] == [TICKET.decode().rstrip("\r\n")]
+
+
+def test_a_collector_that_cannot_reach_the_pbx_fails_at_the_port(tmp_path: Path) -> None:
+    port = free_port()
+    here = installation(tmp_path, {"paris_hq": port}, free_port())
+    with here.running():
+        wait_until(lambda: here.health("paris_hq").get("state") == "retrying")
+        report = check_pbx("paris_hq", here.settings)
+    assert failed_step(report) == "port"
+    assert f"127.0.0.1:{port} cannot be reached" in found(report, "port")
+
+
+def test_without_a_collector_the_port_is_tried_with_a_warning(tmp_path: Path) -> None:
+    with speaking(say(TICKET)) as pbx:
+        settings = mitel(tmp_path, pbx.port)
+        spool_ticket(settings)
+        report = check_pbx("site", settings)
+    assert failed_step(report) == "collector"
+    assert found(report, "port") == f"127.0.0.1:{pbx.port} answers"
+    assert "is lost" in remedy(report, "one reader")
+
+
+def test_a_closed_ticket_port_fails_at_the_port(tmp_path: Path) -> None:
+    report = check_pbx("site", mitel(tmp_path, free_port()))
+    assert failed_step(report) == "port"
+
+
+def test_a_name_that_does_not_resolve_fails_at_the_name(tmp_path: Path) -> None:
+    report = check_pbx("site", mitel(tmp_path, 1752, host="pbx.invalid"))
+    assert failed_step(report) == "name"
+
+
+def test_a_port_that_drops_packets_fails_at_the_port(tmp_path: Path) -> None:
+    # A full backlog answers no further connection, as a firewall that drops packets does.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            report = check_pbx("site", mitel(tmp_path, port))
+    assert failed_step(report) == "port"
+    assert "does not answer" in found(report, "port")
+
+
+def test_a_pbx_that_never_spoke_fails_at_the_tickets(tmp_path: Path) -> None:
+    with speaking(say()) as pbx:
+        here = installation(tmp_path, {"paris_hq": pbx.port}, free_port())
+        with here.running():
+            wait_until(lambda: here.health("paris_hq").get("state") == "connected")
+            report = check_pbx("paris_hq", here.settings)
+    assert failed_step(report) == "tickets"
+    assert "Make an outgoing call" in remedy(report, "tickets")
+
+
+def test_a_pbx_that_fell_silent_fails_at_the_last_ticket(tmp_path: Path) -> None:
+    with speaking(say()) as pbx:
+        here = installation(tmp_path, {"paris_hq": pbx.port}, free_port())
+        with SpoolWriter(here.spool("paris_hq"), "paris_hq") as spool:
+            spool.begin_connection("192.0.2.1:1752")
+            spool.append([(TICKET, 1)], now_us() - 3 * 86_400 * 1_000_000)
+        with here.running():
+            wait_until(lambda: here.health("paris_hq").get("state") == "connected")
+            report = check_pbx("paris_hq", here.settings)
+    assert failed_step(report) == "last ticket"
+    assert "3 days ago" in found(report, "last ticket")
+
+
+def test_no_password_is_ever_shown(asterisk: Settings) -> None:
+    assert PASSWORD not in repr(check_pbx("site", asterisk))
+    assert "secret-of-the-reader" not in repr(check_pbx("site", asterisk))
