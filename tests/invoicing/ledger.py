@@ -146,6 +146,10 @@ def leg(
         "service_id": service_id,
         "attribution_rule": "extension",
         "is_billable": True,
+        "time_is_minute": False,
+        "time_year_inferred": False,
+        "time_dst_ambiguous": False,
+        "time_dst_shifted": False,
         "is_private": False,
         "is_estimated": False,
         "destination_id": destination_id if is_rated else None,
@@ -177,7 +181,7 @@ def rate_legs(settings: Settings, legs: list[dict[str, object]]) -> None:
                 connection,
                 "marts",
                 "fct_calls",
-                {name: row[name] for name in _call_columns(connection) if name in row},
+                _call_of_leg(connection, row),
             )
 
 
@@ -197,9 +201,22 @@ def issued_numbers(settings: Settings) -> list[str]:
     return [number for (number,) in rows]
 
 
-def _call_columns(connection: psycopg.Connection) -> list[str]:
+def _call_of_leg(connection: psycopg.Connection, row: dict[str, object]) -> dict[str, object]:
+    """The call that has this leg and no other, in the columns that fct_calls has."""
+    is_rated = row["rating_state"] == "rated"
+    call = {
+        **row,
+        "leg_count": 1,
+        "billable_leg_count": 1,
+        "rated_leg_count": int(is_rated),
+        "unrated_leg_count": int(not is_rated),
+        "phantom_leg_count": 0,
+        "billable_talk_seconds": row["talk_seconds"],
+        "is_answered": True,
+    }
     cursor = connection.execute("select * from marts.fct_calls limit 0")
-    return [column.name for column in cursor.description or []]
+    names = [column.name for column in cursor.description or []]
+    return {name: call[name] for name in names if name in call}
 
 
 def _insert(

@@ -31,15 +31,34 @@ LINE_COLUMNS = """section, period_month, destination_class, description, call_co
 CALL_COLUMNS = """ticket_id, call_id, rated_at, extension, called_number, destination_name,
     destination_class, talk_seconds, billed_seconds, exact_amount, currency, tariff_version_id, rate_id"""
 
-TAKE_CALLS = f"""
+#: Numbers are printed as people know them, not as they were dialled through the PBX.
+TAKE_CALLS = """
 create temporary table taken_calls as
-select service_id, section, period_month, {CALL_COLUMNS}
-from intermediate.int_invoices__draft_calls
-where billing_month = %(month)s::date
-"""  # noqa: S608 - our own column list
+select
+    calls.service_id,
+    calls.section,
+    calls.period_month,
+    calls.ticket_id,
+    calls.call_id,
+    calls.rated_at,
+    calls.extension,
+    coalesce(legs.called_e164, calls.called_number) as called_number,
+    calls.destination_name,
+    calls.destination_class,
+    calls.talk_seconds,
+    calls.billed_seconds,
+    calls.exact_amount,
+    calls.currency,
+    calls.tariff_version_id,
+    calls.rate_id
+from intermediate.int_invoices__draft_calls as calls
+inner join marts.fct_call_legs as legs
+    on calls.ticket_id = legs.ticket_id
+where calls.billing_month = %(month)s::date
+"""
 
 #: Own services first, then late items (I4), in the order of the sections and classes of a telecom invoice (I7).
-TAKE_LINES = f"""
+TAKE_LINES = """
 create temporary table taken_lines as
 select
     service_id,
@@ -55,10 +74,21 @@ select
             destination_class,
             description
     )::int as line_number,
-    {LINE_COLUMNS}
+    section,
+    period_month,
+    destination_class,
+    description,
+    call_count,
+    talk_seconds,
+    billed_seconds,
+    exact_amount,
+    net_amount,
+    -- Other regimes than the standard one carry no VAT, whatever rate the service would have.
+    case when vat_regime = 'standard' then vat_rate_percent else 0 end as vat_rate_percent,
+    currency
 from intermediate.int_invoices__draft_lines
 where billing_month = %(month)s::date
-"""  # noqa: S608
+"""
 
 TAKE_DRAFTS = """
 create temporary table taken_drafts as

@@ -140,7 +140,7 @@ def _find_directory_faults(
         asked = (draft.service["vat_regime"], effective_vat_rate(draft.service))
         faults += [
             f"line {line.line_number} was drafted with VAT {line.vat_regime} {line.vat_rate_percent} %, "
-            f"the directory says {asked[0]} {asked[1]} %: build the warehouse again"
+            f"the directory says {asked[0]} {asked[1]} %"
             for line in draft.lines
             if (line.vat_regime, line.vat_rate_percent) != asked
         ]
@@ -203,6 +203,7 @@ select legs.service_id, legs.service_id,
     || ' to ' || coalesce(min(legs.called_number), 'no number')
 from marts.fct_call_legs as legs
 where legs.rating_state = 'unrated'
+    and legs.is_billable
     and legs.billing_month <= %(month)s::date
     and not exists (select 1 from billing.set_aside as aside where aside.ticket_id = legs.ticket_id)
 group by legs.service_id, legs.rating_reason
