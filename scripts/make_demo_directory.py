@@ -37,6 +37,8 @@ KIND_NAMES = {"fixed": "fixe", "mobile": "mobile", "special": "numéros spéciau
 #: Mobile numbers of these countries cost what fixed ones do, as in most decks: their plans
 #: interleave the two.
 ONE_PRICE_REGIONS = {"IN", "CN", "US", "CA"}
+#: Guernsey, Man and Jersey have blocks within the plan and the price of the United Kingdom.
+BRITISH_ISLANDS = {"GG", "IM", "JE"}
 
 NEAR_REGIONS = {
     "AD", "AT", "BE", "BG", "CA", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FO", "GB",
@@ -424,7 +426,8 @@ def deck() -> dict[str, tuple[str, str]]:
     """Return region and kind of line by prefix; no prefix that a shorter one implies."""
     prefixes = {}
     for row in read_seed("ref_e164_prefixes"):
-        region, prefix = row["region"], row["e164_prefix"]
+        region = "GB" if row["region"] in BRITISH_ISLANDS else row["region"]
+        prefix = row["e164_prefix"]
         if region == "FR" or len(prefix) > LONGEST_DECK_PREFIX:
             continue
         kind = LINE_KINDS.get(row["line_type"], "fixed")

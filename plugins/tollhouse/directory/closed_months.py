@@ -41,8 +41,7 @@ ATTRIBUTIONS = (
 )
 
 #: The days on which a key says something else than before: those of the old meaning that the new
-#: rows do not cover, and the
-#: reverse. Two rows that follow each other and say the same are one period.
+#: rows do not cover, and the reverse. Rows that follow each other and say the same are one period.
 CHANGED_DAYS = """
 with old_rows as (
     select {key}, {meaning}, {service} as concerned_service_id,
@@ -89,16 +88,30 @@ order by changes.line_number nulls last, changes.row_name
 
 #: Versions whose period changes within a closed month of a service that sells by their tariff.
 CHANGED_VERSIONS = """
-with changes as (
+with old_versions as (
+    select tariff_id, version, datemultirange(daterange(valid_from, valid_to)) as days
+    from directory.tariff_versions
+),
+
+new_versions as (
     select
-        staged_tariff_versions.line_number,
         tariff_id,
         version,
-        coalesce(datemultirange(daterange(kept.valid_from, kept.valid_to)), '{}') as old_days,
-        coalesce(
-            datemultirange(daterange(staged_tariff_versions.valid_from,
-            staged_tariff_versions.valid_to)), '{}' ) as new_days from directory.tariff_versions as
-            kept full join staged_tariff_versions using (tariff_id, version) )
+        line_number,
+        datemultirange(daterange(valid_from, valid_to)) as days
+    from staged_tariff_versions
+),
+
+changes as (
+    select
+        new_versions.line_number,
+        tariff_id,
+        version,
+        coalesce(old_versions.days, '{}') as old_days,
+        coalesce(new_versions.days, '{}') as new_days
+    from old_versions
+    full join new_versions using (tariff_id, version)
+)
 
 select
     changes.line_number,

@@ -54,13 +54,12 @@ select {columns} from directory.{table}
 """
 
 #: Periods are exchanged in two steps, because no two versions may overlap even for a moment:
-#: changed ones first go to days
-#: of their own in a far future.
+#: changed ones first go to days of their own in a past without telephones.
 PARK_VERSIONS = """
 update directory.tariff_versions as kept
 set
-    valid_from = date '10000-01-01' + kept.tariff_version_id,
-    valid_to = date '10000-01-02' + kept.tariff_version_id
+    valid_from = date '4700-01-01 BC' + kept.tariff_version_id,
+    valid_to = date '4700-01-02 BC' + kept.tariff_version_id
 from staged_tariff_versions as staged
 where
     (staged.tariff_id, staged.version) = (kept.tariff_id, kept.version)
