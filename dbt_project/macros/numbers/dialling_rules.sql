@@ -3,6 +3,24 @@
     {{ direction }} not in ('incoming', 'internal')
 {%- endmacro %}
 
+{#- The distinct numbers of legs, by role. Those of internal legs are extensions: nothing to read. -#}
+{% macro distinct_numbers(legs) -%}
+select distinct
+    legs.pbx_id,
+    numbers.raw_number,
+    numbers.is_dialled
+from {{ legs }} as legs
+cross join lateral (
+    values
+    (legs.called_number, {{ is_dialled_outside('legs.direction') }}),
+    (legs.caller_number, false),
+    (legs.presented_number, false)
+) as numbers (raw_number, is_dialled)
+where
+    legs.direction <> 'internal'
+    and numbers.raw_number <> ''
+{%- endmacro %}
+
 {#- Adds to distinct strings the dialling rules of their pbx: what normalised_numbers() reads. -#}
 {% macro numbers_with_dialling_rules(numbers, pbxs) -%}
 select
@@ -26,6 +44,35 @@ left join {{ pbxs }} as pbxs
     on numbers.pbx_id = pbxs.pbx_id
 {%- endmacro %}
 
+{#- What int_numbers__normalised holds, for distinct numbers and the pbxs (with their dialling rules) that wrote them. -#}
+{% macro normalised_with_ranges(numbers, pbxs) -%}
+with strings as (
+    {{ numbers_with_dialling_rules(numbers, pbxs) }}
+),
+
+normalised as (
+    {{ normalised_numbers('strings') }}
+),
+
+final as (
+    select
+        normalised.*,
+        exists (
+            select
+            from {{ source('directory', 'number_ranges') }} as number_ranges
+            where
+                number_ranges.pbx_id = normalised.pbx_id
+                and {{ is_in_number_range('normalised.rating_digits', 'number_ranges') }}
+                and normalised.namespace = 'e164'
+                and not normalised.is_masked
+        ) as is_own_number,
+        ({{ latest_load() }}) as load_id
+    from normalised
+)
+
+select * from final
+{%- endmacro %}
+
 {#- Whether digits lie in a row of directory.number_ranges; written as its exclusion constraint is, whose index then serves. -#}
 {% macro is_in_number_range(digits, ranges) -%}
     numrange(
@@ -36,17 +83,13 @@ left join {{ pbxs }} as pbxs
 
 {#-
 Numbers read under an older directory are forgotten and read again when a leg needs them: a load may change prefixes, extensions and
-ranges. Without a load since the last build this touches nothing.
+ranges. Without a newer load this is one look into an index.
 -#}
-{% macro forget_numbers_after_a_load() -%}
+{% macro forget_numbers_of_older_loads() -%}
 delete from {{ this }}
-where exists (
-    select
-    from {{ source('directory', 'loads') }} as loads
-    where loads.loaded_at >= (
-        select coalesce(max(builds.started_at), '-infinity')
-        from {{ source('raw', 'builds') }} as builds
-        where builds.finished_at is not null
-    )
-)
+where load_id < ({{ latest_load() }})
+{%- endmacro %}
+
+{% macro latest_load() -%}
+select coalesce(max(loads.load_id), 0) from {{ source('directory', 'loads') }} as loads
 {%- endmacro %}

@@ -307,8 +307,9 @@ classed as (
         {{ call_price(billed_seconds('legs.talk_seconds', 'cost_rates'), 'cost_rates', 'cost') }} as cost_price,
         case
             when legs.is_phantom then 'phantom'
-            when with_tariffs.called_namespace = 'internal' then 'internal'
+            when legs.direction = 'internal' then 'internal'
             when not with_tariffs.is_outside then 'incoming'
+            when with_tariffs.called_namespace = 'internal' then 'internal'
             when not with_tariffs.is_answered then 'not_answered'
             when with_tariffs.free_class is not null then 'free'
             when sale_destinations.destination_class in ('free', 'emergency') then 'free'

@@ -3,8 +3,9 @@
     tags=['build'],
     indexes=[
         {'columns': ['pbx_id', 'e164_number']},
+        {'columns': ['load_id']},
     ],
-    pre_hook="{{ forget_numbers_after_a_load() }}",
+    pre_hook="{{ forget_numbers_of_older_loads() }}",
 ) }}
 
 with pbxs as (
@@ -40,22 +41,8 @@ touched_legs as (
         and staged.state = 'ticket'
 ),
 
--- Numbers of internal legs are extensions: nothing to read.
 distinct_numbers as (
-    select distinct
-        touched_legs.pbx_id,
-        numbers.raw_number,
-        numbers.is_dialled
-    from touched_legs
-    cross join lateral (
-        values
-        (touched_legs.called_number, {{ is_dialled_outside('touched_legs.direction') }}),
-        (touched_legs.caller_number, false),
-        (touched_legs.presented_number, false)
-    ) as numbers (raw_number, is_dialled)
-    where
-        touched_legs.direction <> 'internal'
-        and numbers.raw_number <> ''
+    {{ distinct_numbers('touched_legs') }}
 ),
 
 new_numbers as (
@@ -72,27 +59,8 @@ new_numbers as (
     {%- endif %}
 ),
 
-strings as (
-    {{ numbers_with_dialling_rules('new_numbers', 'pbxs') }}
-),
-
-normalised as (
-    {{ normalised_numbers('strings') }}
-),
-
 final as (
-    select
-        normalised.*,
-        exists (
-            select
-            from {{ source('directory', 'number_ranges') }} as number_ranges
-            where
-                number_ranges.pbx_id = normalised.pbx_id
-                and {{ is_in_number_range('normalised.rating_digits', 'number_ranges') }}
-                and normalised.namespace = 'e164'
-                and not normalised.is_masked
-        ) as is_own_number
-    from normalised
+    {{ normalised_with_ranges('new_numbers', 'pbxs') }}
 )
 
 select * from final
