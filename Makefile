@@ -35,7 +35,8 @@ lint: env-develop ## Check style, types and SQL
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
-	$(BIN)/tollhouse build --parse-only
+	$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project \
+		--target-path ../var/dbt/parsed --log-path ../var/dbt/parsed
 
 docs: env ## Generate the dbt docs site (var/dbt/target) and docs/pbx.md
 	$(BIN)/tollhouse docs
