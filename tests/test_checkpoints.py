@@ -20,7 +20,9 @@ from tollhouse.settings import PROJECT, Settings
 pytestmark = pytest.mark.postgres
 
 
-def land_batch(settings: Settings, bodies: list[str], *, received_at: datetime | None = None) -> int:
+def land_batch(
+    settings: Settings, bodies: list[str], *, received_at: datetime | None = None
+) -> int:
     """Write a batch of Mitel tickets as landing would."""
     with psycopg.connect(settings.owner_url, autocommit=True) as owner:
         owner.execute(

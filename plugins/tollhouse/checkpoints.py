@@ -113,7 +113,9 @@ def _run(settings: Settings, border: str, subject: str, session: dict[str, str])
 
 def _session_url(settings: Settings, role: str, session: dict[str, str]) -> str:
     """URL of the warehouse with settings of the session: the queries read them with current_setting()."""
-    options = " ".join(f"-c {name}={value}" for name, value in {**session, "timezone": "UTC"}.items())
+    options = " ".join(
+        f"-c {name}={value}" for name, value in {**session, "timezone": "UTC"}.items()
+    )
     url = settings.role_url(role)
     return f"{url}{'&' if '?' in url else '?'}options={quote(options, safe='')}"
 
@@ -128,7 +130,9 @@ def _describe(suite: str, outcome: Any) -> str:
     seen = outcome.result
     if "observed_value" in seen:
         return f"{name}: observed {seen['observed_value']}"
-    values = ", ".join(str(value) for value in seen.get("partial_unexpected_list", ())[:SHOWN_VALUES])
+    values = ", ".join(
+        str(value) for value in seen.get("partial_unexpected_list", ())[:SHOWN_VALUES]
+    )
     return (
         f"{name}: {seen.get('unexpected_count')} of {seen.get('element_count')} rows unexpected"
         + (f", such as {values}" if values else "")

@@ -128,6 +128,7 @@ def leg(
     )
     destination_id, destination_name = DESTINATIONS[destination_class]
     is_rated = amount is not None
+    rating_state = "unrated" if not is_rated else "free" if destination_class == "free" else "rated"
     return {
         "ticket_id": ticket_id,
         "call_id": ticket_id,
@@ -155,7 +156,7 @@ def leg(
         "destination_id": destination_id if is_rated else None,
         "destination_name": destination_name if is_rated else None,
         "destination_class": destination_class if is_rated else None,
-        "rating_state": "rated" if is_rated else "unrated",
+        "rating_state": rating_state,
         "rating_reason": None if is_rated else "no_rate",
         "rated_at": started_at,
         "billing_month": month,
@@ -182,6 +183,19 @@ def rate_legs(settings: Settings, legs: list[dict[str, object]]) -> None:
                 "marts",
                 "fct_calls",
                 _call_of_leg(connection, row),
+            )
+
+
+def forget_legs(settings: Settings, *ticket_ids: int, calls_only: bool = False) -> None:
+    """Remove legs and their calls, as a build does before it writes them anew."""
+    tables = ["fct_calls"] if calls_only else ["fct_calls", "fct_call_legs"]
+    with connect(DBT, settings=settings) as connection:
+        for table in tables:
+            connection.execute(
+                sql.SQL("delete from marts.{} where call_id = any(%s)").format(
+                    sql.Identifier(table)
+                ),
+                [list(ticket_ids)],
             )
 
 

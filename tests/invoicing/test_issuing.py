@@ -15,6 +15,7 @@ from tests.invoicing.ledger import (
     NEXT_MONTH,
     billing,
     change_directory,
+    forget_legs,
     found_operator,
     issued_numbers,
     leg,
@@ -154,10 +155,7 @@ def test_unrated_calls_set_aside_by_name_wait_and_come_late(warehouse: Settings)
     assert read(warehouse, "select ticket_id, reason, named_by from billing.set_aside") == [
         (2, "tariff asked for, ticket 7", "Camille Exemple")
     ]
-    with psycopg.connect(warehouse.owner_url, autocommit=True) as owner:
-        owner.execute("set role tollhouse_dbt")
-        owner.execute("delete from marts.fct_call_legs where ticket_id = 2")
-        owner.execute("delete from marts.fct_calls where call_id = 2")
+    forget_legs(warehouse, 2)
     rate_leg(warehouse, 2, "0.25")
 
     issue(warehouse, NEXT_MONTH)
@@ -279,9 +277,7 @@ def test_reverse_charge_leaves_the_vat_to_the_customer(warehouse: Settings) -> N
 def test_a_leg_that_lost_its_call_stops_the_invoice(warehouse: Settings) -> None:
     found_operator(warehouse)
     rate_leg(warehouse, 1, "1")
-    with psycopg.connect(warehouse.owner_url, autocommit=True) as owner:
-        owner.execute("set role tollhouse_dbt")
-        owner.execute("delete from marts.fct_calls")
+    forget_legs(warehouse, 1, calls_only=True)
     assert obstacles(issue(warehouse)) == [("totals_reconcile", "support")]
 
 
@@ -332,3 +328,11 @@ def test_a_month_of_free_calls_only_gets_no_invoice(warehouse: Settings) -> None
     report = issue(warehouse)
     assert (report.issued, report.blocked) == ((), ())
     assert issued_numbers(warehouse) == []
+
+
+def test_a_charge_for_a_number_that_may_not_be_listed_stops_the_invoice(
+    warehouse: Settings,
+) -> None:
+    found_operator(warehouse)
+    rate_legs(warehouse, [{**leg(1, "0", destination_class="free"), "rating_state": "rated"}])
+    assert ("calls_printable", "free") in obstacles(issue(warehouse))

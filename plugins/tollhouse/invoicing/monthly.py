@@ -7,7 +7,7 @@ small lists of ids.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -31,7 +31,7 @@ from tollhouse.invoicing.issuing import issue_month, survey_month
 from tollhouse.invoicing.months import month_text, parse_month, previous_month
 from tollhouse.invoicing.printing import PrintedInvoice, PrintError, read_draft, read_invoice
 from tollhouse.invoicing.rendering import RenderError, render_documents
-from tollhouse.settings import Settings
+from tollhouse.settings import Settings, load_settings
 
 DRAFT = "draft"
 ISSUE = "issue"
@@ -138,6 +138,22 @@ def read_overrides(entries: Iterable[dict[str, Any]]) -> tuple[Override, ...]:
             )
         overrides.append(Override(**{key: str(value) for key, value in entry.items()}))
     return tuple(overrides)
+
+
+def make_invoices_of_run(month: str, context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Draft or issue, as the parameters of a DAG run ask; see make_drafts and issue_invoices."""
+    params = context["params"]
+    if params["act"] != ISSUE:
+        return make_drafts(load_settings(), month)
+    return issue_invoices(
+        load_settings(), month, issued_by=context["run_id"], overrides=params["overrides"]
+    )
+
+
+def report_run(month: str, context: Mapping[str, Any]) -> dict[str, Any]:
+    """Conclude a DAG run; see conclude."""
+    params = context["params"]
+    return conclude(load_settings(), month, params["act"], params["overrides"])
 
 
 def make_drafts(settings: Settings, month: str) -> list[dict[str, Any]]:
