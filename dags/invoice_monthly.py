@@ -1,21 +1,18 @@
 """Makes the invoices of one month: a PDF per billable service, and an annex of its calls.
 
-**What**: with `act` = `draft`, the default, nothing is numbered: PDFs with a watermark show what
-would be invoiced. With `act` = `issue`, every draft that passes the gates gets its number and is
-frozen.
+**What**: with `act` = `draft`, the default, nothing is numbered: PDFs show, under a watermark,
+what would be invoiced. With `act` = `issue`, drafts that pass the gates are numbered and frozen.
 
 **Type**: interval. The month is the run's partition (`2026-10`), on the 2nd at 06:00, Paris time.
 Paused at creation; a manual run may name the `month`, else it takes the month before this one.
 
-**Safe to re-run?** Yes. An invoice is issued once: the same month again gives the same numbers and
-the same files, and issues what was blocked before, if its obstacle is gone.
+**Safe to re-run?** Yes. The same month again gives the same numbers and files, and issues what was
+blocked before, if its obstacle is gone.
 
 **When it fails**: `check_billing` names the expectations that do not hold: correct tariff or
 directory and build again. `make_invoices` names the draft that does not hold together; no number
-is lost. `render_invoices` names each invoice and the template's line: correct it and clear the
-task, the others are done. `report_month` names what was not issued and why: remove the obstacle,
-or pass `overrides`, a list of `gate`, `subject`, `named_by`, `reason`; silent sources, old late
-items and unrated calls yield.
+is lost. `render_invoices` names each invoice and the template's line: correct it, clear the task.
+`report_month` names what was not issued and why: remove the obstacle or pass an override.
 """
 
 from __future__ import annotations
@@ -43,7 +40,7 @@ with DAG(
     params={
         "month": Param(None, type=["null", "string"], pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$"),
         "act": Param("draft", enum=["draft", "issue"], description="Issue gives numbers, for good"),
-        "overrides": Param([], type="array", description="See the documentation of this DAG"),
+        "overrides": Param([], type="array", description="List of gate, subject, named_by, reason"),
     },
 ):
 
