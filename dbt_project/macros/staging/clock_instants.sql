@@ -1,36 +1,56 @@
 {#-
-    A wall-clock time of a PBX as an instant (rule R3): a lateral subquery with the columns
+    Steps (CTEs) that read a wall-clock time of a PBX as an instant (rule R3); null stays null. They add to the columns of
+    `source`:
         instant        timestamptz  the first occurrence of a repeated hour; a missing hour shifted forward
         is_repeated    boolean      the clock showed this time twice
         is_missing     boolean      the clock never showed this time
-    PostgreSQL reads a repeated time as the second occurrence and shifts a missing one forward. No zone has changed its clock
-    between 07:00 and 21:00 local time since 2010: tickets of the day, most of them, need one conversion instead of three.
-    Clocks go back by one hour, by 30 minutes (Lord Howe) or by two hours (Troll).
+
+    PostgreSQL reads a repeated time as its second occurrence and shifts a missing one forward. Since 2010 no zone has changed
+    its clock between 07:00 and 21:00 local time: most tickets need one conversion instead of several. Clocks go back by one
+    hour, by 30 minutes (Lord Howe) or by two hours (Troll).
+
+    Args:
+        step: name of the last of the steps.
+        source: the step before.
+        local_time, time_zone: expressions over its columns.
 -#}
-{% macro clock_instants(local_time, time_zone) %}
-lateral (
+{% macro clock_instants(step, source, local_time, time_zone) -%}
+{{ step }}_read as (
+    {{ computed_once() }}
     select
-        conversion.converted - conversion.gone_back as instant,
-        conversion.gone_back > interval '0' as is_repeated,
-        conversion.is_missing
-    from (
-        select
-            reading.converted,
-            case
-                when date_part('hour', {{ local_time }}) between 7 and 20 then interval '0'
-                {%- for step in ['1 hour', '30 minutes', '2 hours'] %}
-                when (reading.converted - interval '{{ step }}') at time zone {{ time_zone }} = {{ local_time }}
-                    then interval '{{ step }}'
-                {%- endfor %}
-                else interval '0'
-            end as gone_back,
-            case
-                when date_part('hour', {{ local_time }}) between 7 and 20 then false
-                else reading.converted at time zone {{ time_zone }} <> {{ local_time }}
-            end as is_missing
-        from (select {{ local_time }} at time zone {{ time_zone }} as converted offset 0) as reading
-        offset 0
-    ) as conversion
-    offset 0
+        *,
+        {{ local_time }} as clock_time
+    from {{ source }}
+),
+
+{{ step }}_converted as (
+    {{ computed_once() }}
+    select
+        *,
+        clock_time at time zone {{ time_zone }} as converted,
+        date_part('hour', clock_time) not between 7 and 20 as is_near_change
+    from {{ step }}_read
+),
+
+{{ step }} as (
+    {{ computed_once() }}
+    select
+        *,
+        case
+            when not is_near_change then converted
+            {%- for gone_back in ['1 hour', '30 minutes', '2 hours'] %}
+            when (converted - interval '{{ gone_back }}') at time zone {{ time_zone }} = clock_time
+                then converted - interval '{{ gone_back }}'
+            {%- endfor %}
+            else converted
+        end as instant,
+        is_near_change and (
+            {%- for gone_back in ['1 hour', '30 minutes', '2 hours'] %}
+            (converted - interval '{{ gone_back }}') at time zone {{ time_zone }} = clock_time
+            {{- ' or' if not loop.last }}
+            {%- endfor %}
+        ) as is_repeated,
+        is_near_change and converted at time zone {{ time_zone }} <> clock_time as is_missing
+    from {{ step }}_converted
 )
-{% endmacro %}
+{%- endmacro %}
