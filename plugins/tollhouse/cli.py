@@ -73,6 +73,48 @@ def docs() -> None:
     command("docs")()
 
 
+@app.command()
+def build() -> None:
+    """Build the warehouse from what has landed."""
+    command("build")()
+
+
+@app.command()
+def rate(
+    number: Annotated[str, typer.Argument(help="The number as it would be dialled.")],
+    *,
+    seconds: Annotated[int, typer.Option(help="Conversation time.")],
+    at: Annotated[str, typer.Option(help="Instant of the answer, such as 2026-10-31T09:30.")],
+    pbx: Annotated[str | None, typer.Option(help="Where it is dialled.")] = None,
+    service: Annotated[str | None, typer.Option(help="Who pays.")] = None,
+    tariff: Annotated[str | None, typer.Option(help="Which tariff holds.")] = None,
+    extension: Annotated[str | None, typer.Option(help="From which extension.")] = None,
+    account_code: Annotated[str | None, typer.Option(help="With which account code.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a call would cost and why; exit code 1 when it has no price."""
+    code = command("rate")(
+        number,
+        seconds=seconds,
+        at=at,
+        pbx_id=pbx,
+        service_id=service,
+        tariff_id=tariff,
+        extension=extension,
+        account_code=account_code,
+        as_json=as_json,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def reconcile(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Compare raw, marts and invoices; exit code 1 when something differs."""
+    raise typer.Exit(command("reconcile")(as_json=as_json))
+
+
 @collector_app.command("run")
 def collector_run() -> None:
     """Collect until SIGTERM."""

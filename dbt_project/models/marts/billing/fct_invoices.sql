@@ -1,4 +1,7 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='view',
+    grants={'+select': ['analyst']},
+) }}
 
 with invoices as (
     select * from {{ source('billing', 'invoices') }}

@@ -1,3 +1,5 @@
+{{ config(grants={'+select': ['analyst']}) }}
+
 with days as (
     select generate_series(date '2015-01-01', date '2044-12-31', interval '1 day')::date as date_day
 ),

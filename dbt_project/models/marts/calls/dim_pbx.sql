@@ -1,4 +1,7 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='view',
+    grants={'+select': ['analyst']},
+) }}
 
 with pbxs as (
     select * from {{ source('directory', 'pbxs') }}

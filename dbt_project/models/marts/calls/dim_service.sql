@@ -1,4 +1,7 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='view',
+    grants={'+select': ['analyst']},
+) }}
 
 with services as (
     select * from {{ source('directory', 'services') }}

@@ -1,4 +1,7 @@
-{{ config(materialized='view') }}
+{{ config(
+    materialized='view',
+    grants={'+select': ['analyst']},
+) }}
 
 with tariffs as (
     select * from {{ source('directory', 'tariffs') }}

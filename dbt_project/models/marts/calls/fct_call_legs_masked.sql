@@ -1,6 +1,6 @@
 {{ config(
     materialized='view',
-    grants={'select': ['analyst']},
+    grants={'+select': ['analyst']},
 ) }}
 
 with legs as (

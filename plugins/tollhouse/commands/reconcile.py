@@ -1,0 +1,86 @@
+"""``tollhouse reconcile``: does the warehouse add up?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tollhouse.reconciling import SHOWN, Reconciliation, reconcile
+from tollhouse.settings import load_settings
+
+#: So much of a rejected ticket is shown.
+EXAMPLE_WIDTH = 60
+
+
+def run(*, as_json: bool = False) -> int:
+    """Compare raw, contract, marts and invoices, and print what differs.
+
+    Returns:
+        The exit code: 1 when something differs.
+    """
+    result = reconcile(load_settings())
+    if as_json:
+        Console().print_json(json.dumps(_as_dictionary(result), default=str))
+    else:
+        _print(result, Console())
+    return 0 if result.holds else 1
+
+
+def _as_dictionary(result: Reconciliation) -> dict[str, Any]:
+    return {
+        "holds": result.holds,
+        "checks": [
+            {
+                "name": check.name,
+                "holds": check.holds,
+                "compared_count": check.compared_count,
+                "difference_count": len(check.differences),
+                "differences": check.differences[:SHOWN],
+            }
+            for check in result.checks
+        ],
+        "states": result.states,
+        "rating": result.rating,
+        "rejected": result.rejected[:SHOWN],
+        "waiting": result.waiting,
+        "conflicts": result.conflicts,
+    }
+
+
+def _print(result: Reconciliation, console: Console) -> None:
+    checks = Table("check", "result", "differences")
+    for check in result.checks:
+        checks.add_row(check.name, "holds" if check.holds else "[red]differs[/red]",
+                       str(len(check.differences)))  # fmt: skip
+    console.print(checks)
+    for check in result.checks:
+        if not check.holds:
+            _print_rows(console, check.name, check.differences)
+    _print_rows(console, "Tickets by state", result.states)
+    _print_rows(console, "Legs by rating state", result.rating)
+    _print_rows(console, "Rejected tickets", result.rejected)
+    _print_rows(console, "Batches that wait for a build", result.waiting)
+    _print_rows(console, "Conflicts: same key, other ticket", result.conflicts)
+
+
+def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    headings = [name.removesuffix("_count").replace("_", " ") for name in rows[0]]
+    table = Table(*headings, title=title, title_justify="left")
+    for row in rows[:SHOWN]:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console.print(table)
+    if len(rows) > SHOWN:
+        console.print(f"… and {len(rows) - SHOWN} more.")
+
+
+def _cell(value: object) -> str:
+    """Text of tickets is hostile: no markup, no control characters, not too much of it."""
+    text = "" if value is None else str(value)
+    printable = "".join(character if character.isprintable() else "·" for character in text)
+    return escape(printable if len(printable) <= EXAMPLE_WIDTH else printable[:EXAMPLE_WIDTH] + "…")
