@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.status import Status
 
 from lab.stage import Lab
-from lab.summary import issued_documents, summary_table
+from lab.summary import issued_documents, summary_tables
 from lab.truth import Ledger
 from tollhouse.commands.steps import step
 from tollhouse.commands.up import show_address, start_all
@@ -104,10 +104,9 @@ def run() -> None:
     with step(console, "Warehouse") as status:
         _wait_for_build(installation, api, status)
     with step(console, f"Invoices of {month.text}") as status:
-        api.unpause(INVOICE_MONTHLY)
-        for act in ("draft", "issue"):
-            _run_dag(api, INVOICE_MONTHLY, {"month": month.text, "act": act}, status)
-    console.print(summary_table(installation.settings, list(ledgers), month.first_day))
+        _make_invoices(api, month, status)
+    for table in summary_tables(installation.settings, list(ledgers), month.first_day):
+        console.print(table)
     console.print("Documents:")
     for path in issued_documents(installation.settings, month.first_day):
         console.print(f"  {path}", soft_wrap=True, highlight=False)
@@ -217,6 +216,15 @@ def _wait_for_build(installation: Installation, api: AirflowApi, status: Status)
         is_built,
         f"The warehouse was not built: see the runs of {BUILD_WAREHOUSE} in the Airflow UI.",
     )
+
+
+def _make_invoices(api: AirflowApi, month: BillingMonth, status: Status) -> None:
+    """Draft and issue a month; the DAG is left as it was found, paused or not."""
+    was_paused = api.dag_ids()[INVOICE_MONTHLY]
+    api.set_paused(INVOICE_MONTHLY, is_paused=False)
+    for act in ("draft", "issue"):
+        _run_dag(api, INVOICE_MONTHLY, {"month": month.text, "act": act}, status)
+    api.set_paused(INVOICE_MONTHLY, is_paused=was_paused)
 
 
 def _wait_until(is_done: Callable[[], bool], complaint: str) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from psycopg.rows import class_row
+from rich import box
 from rich.table import Table
 
 from tollhouse.settings import Settings
@@ -84,7 +85,7 @@ left join invoices using (pbx_id)
 """
 
 DOCUMENTS = """
-select invoices.issuer_id, documents.file_name
+select documents.file_name
 from billing.documents as documents
 inner join billing.invoices as invoices on documents.invoice_id = invoices.invoice_id
 where invoices.billing_month = %s
@@ -121,37 +122,37 @@ def count_pbxs(settings: Settings, pbx_ids: list[str], month: date) -> list[PbxC
         return cursor.execute(COUNTS, {"pbx_ids": pbx_ids, "month": month}).fetchall()
 
 
-def summary_table(settings: Settings, pbx_ids: list[str], month: date) -> Table:
-    """Lay the counts out: tickets, then calls, then money."""
-    table = Table(title=f"Tickets to invoices of {month:%Y-%m}", title_justify="left")
-    table.add_column("PBX")
-    for heading in (
-        "Tickets read", "Parsed", "Rejected", "Ignored", "Duplicate", "Calls", "Talk",
-        "Rated", "Unrated", "Not answered", "Invoices", "Total incl. VAT",
-    ):  # fmt: skip
-        table.add_column(heading, justify="right")
+def summary_tables(settings: Settings, pbx_ids: list[str], month: date) -> list[Table]:
+    """Lay the counts out in tables narrow enough for any terminal."""
+    tickets = _table("Tickets", "Read", "Parsed", "Rejected", "Ignored", "Duplicate")
+    calls = _table("Calls", "Calls", "Talk", "Rated", "Unrated", "Not answered")
+    invoices = _table(f"Invoices of {month:%Y-%m}", "Invoices", "Total with VAT")
     for counts in count_pbxs(settings, pbx_ids, month):
-        hours, seconds = divmod(counts.talk_seconds, 3600)
-        table.add_row(
+        states = (counts.read, counts.parsed, counts.rejected, counts.ignored, counts.duplicate)
+        tickets.add_row(counts.pbx_id, *(f"{number:,}" for number in states))
+        minutes, seconds = divmod(counts.talk_seconds, 60)
+        calls.add_row(
             counts.pbx_id,
-            *(
-                f"{number:,}"
-                for number in (
-                    counts.read,
-                    counts.parsed,
-                    counts.rejected,
-                    counts.ignored,
-                    counts.duplicate,
-                    counts.calls,
-                )
-            ),
-            f"{hours}:{seconds // 60:02d}:{seconds % 60:02d}",
-            f"{counts.rated:,}",
-            f"{counts.unrated:,}",
-            f"{counts.not_answered:,}",
-            f"{counts.invoices:,}",
-            f"{counts.total:,.2f} {counts.currency}",
+            f"{counts.calls:,}",
+            f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}",
+            *(f"{number:,}" for number in (counts.rated, counts.unrated, counts.not_answered)),
         )
+        total = f"{counts.total:,.2f} {counts.currency}"
+        invoices.add_row(counts.pbx_id, f"{counts.invoices:,}", total)
+    return [tickets, calls, invoices]
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
+    table.add_column("PBX", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
@@ -159,5 +160,4 @@ def issued_documents(settings: Settings, month: date) -> list[Path]:
     """Return the PDFs of the invoices issued for a month."""
     with connect(DBT, settings=settings) as connection:
         rows = connection.execute(DOCUMENTS, [month]).fetchall()
-    folder = settings.var / "invoices"
-    return [folder / issuer_id / f"{month:%Y-%m}" / file_name for issuer_id, file_name in rows]
+    return [settings.var / "invoices" / file_name for (file_name,) in rows]

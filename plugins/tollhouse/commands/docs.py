@@ -6,9 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tollhouse.building import dbt_target, run_dbt
+from tollhouse.building import dbt_target, deploy
+from tollhouse.commands.up import embedded_postgres, start_postgres
+from tollhouse.embedded.environment import make_installation
+from tollhouse.migrations import migrate
 from tollhouse.pbx import Model, models
-from tollhouse.settings import load_settings
 
 INTRODUCTION = """\
 # Setting up a PBX
@@ -26,14 +28,23 @@ def run(*, guide_only: bool = False) -> None:
     Args:
         guide_only: leave the dbt site out, which needs the warehouse.
     """
-    settings = load_settings()
+    installation = make_installation()
+    settings = installation.settings
     console = Console()
     path = settings.project / "docs" / "pbx.md"
     write_guide(path)
     console.print(f"wrote {path}", soft_wrap=True)
     if guide_only:
         return
-    run_dbt(settings, "docs", "generate")
+    postgres = embedded_postgres(installation)
+    was_running = postgres.is_running()
+    start_postgres(installation)
+    try:
+        migrate(settings)
+        deploy(settings)
+    finally:
+        if not was_running:
+            postgres.stop()
     console.print(f"wrote {dbt_target(settings) / 'index.html'}", soft_wrap=True)
 
 

@@ -45,7 +45,7 @@ def start_all(installation: Installation, console: Console) -> None:
     """
     settings = installation.settings
     with step(console, "PostgreSQL"):
-        _start_postgres(installation)
+        start_postgres(installation)
     with step(console, "Migrations"):
         migrate(settings)
     # dbt and Airflow's migrations wait for disk and start-up, each on its own: together they take
@@ -86,7 +86,8 @@ def embedded_postgres(installation: Installation) -> EmbeddedPostgres:
     )
 
 
-def _start_postgres(installation: Installation) -> None:
+def start_postgres(installation: Installation) -> None:
+    """Start the embedded cluster, unless other servers are used, and make its databases."""
     if not (installation.warehouse_is_embedded or installation.airflow_database_is_embedded):
         return
     environment = installation.settings.environment

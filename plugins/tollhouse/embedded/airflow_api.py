@@ -63,9 +63,9 @@ class AirflowApi:
             for error in errors
         ]
 
-    def unpause(self, dag_id: str) -> None:
-        """Let the scheduler run a DAG."""
-        self._request("PATCH", f"/api/v2/dags/{quote(dag_id)}", {"is_paused": False})
+    def set_paused(self, dag_id: str, *, is_paused: bool) -> None:
+        """Let the scheduler run a DAG, or not."""
+        self._request("PATCH", f"/api/v2/dags/{quote(dag_id)}", {"is_paused": is_paused})
 
     def trigger(self, dag_id: str, configuration: dict[str, Any] | None = None) -> str:
         """Ask for a run now; return its id."""
