@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -26,7 +27,6 @@ from tollhouse.pbx_check import Report, check_pbx
 from tollhouse.settings import PROJECT, Settings
 
 TICKET = b" 02/04 13:34  00:00:53 T001  000 0199001000 4216\r\n"
-SAMPLES = PROJECT / "tests" / "samples" / "cisco_cucm"
 DATABASE = "check_asterisk"
 CUCM_HEADER = '"cdrRecordType","globalCallID_callManagerId","globalCallID_callId"'
 CUCM_TYPES = "INTEGER,INTEGER,INTEGER"
@@ -250,8 +250,6 @@ def test_a_table_without_news_says_since_when(mariadb: MariaDb, asterisk: Settin
 def test_what_is_new_is_told_from_the_last_pull(
     mariadb: MariaDb, asterisk: Settings, warehouse: Settings, idlast: str, news: str
 ) -> None:
-    import psycopg
-
     with psycopg.connect(warehouse.role_url("tollhouse_loader")) as connection:
         connection.execute(
             "insert into raw.batches (pbx_id, model, idlast_after) values (%s, %s, %s)",
@@ -295,6 +293,23 @@ def test_a_good_folder_shows_the_last_tickets_and_their_columns(drop: Path) -> N
     assert [ticket.body for ticket in report.last.tickets] == ["1,1,10", "1,1,11"]
     assert report.last.header == CUCM_HEADER
     assert found(report, "header") == "cdr_Example_01_202602041200_1 names 3 columns"
+
+
+@pytest.mark.postgres
+def test_files_that_are_not_landed_yet_are_counted(drop: Path, warehouse: Settings) -> None:
+    landed = write(drop, "cdr_Example_01_202602041200_1", CUCM_HEADER, CUCM_TYPES, "1,1,10")
+    write(drop, "cdr_Example_01_202602041201_2", CUCM_HEADER, CUCM_TYPES, "1,1,11")
+    with psycopg.connect(warehouse.role_url("tollhouse_loader")) as connection:
+        connection.execute(
+            "insert into raw.deliveries (pbx_id, model, unit, size_bytes) values (%s, %s, %s, %s)",
+            ["site", "cisco_cucm", landed.name, landed.stat().st_size],
+        )
+    own = cucm(drop)
+    report = check_pbx(
+        "site", replace(own, environment={**warehouse.environment, **own.environment})
+    )
+    assert report.is_ok, report.steps
+    assert found(report, "new") == "1 of them not landed yet"
 
 
 def test_an_entry_without_a_folder_fails_at_the_folder(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tollhouse.connections import ConnectionMissingError
 from tollhouse.installed_pbxs import Pbx, PbxFileError, load_pbxs
-from tollhouse.pbx_check.report import LastTickets, Report, Step, StepFailedError
+from tollhouse.pbx_check.report import Landed, LastTickets, Report, Step, StepFailedError
 from tollhouse.settings import Settings, SettingsError
 from tollhouse.warehouse import LOADER, WarehouseError, connect
 
@@ -70,23 +70,24 @@ def find_pbx(pbx_id: str, settings: Settings) -> Pbx:
 
 
 def _go(report: Report, pbx: Pbx, settings: Settings) -> None:
+    landed = _landed(report, pbx, settings)
     # Each transport's check is imported when it is needed: the MySQL client is slow to load.
     if pbx.transport == "sql_table":
         from tollhouse.pbx_check.table import check_table
 
-        check_table(report, pbx, settings, _idlast(report, pbx, settings))
+        check_table(report, pbx, settings, landed)
     elif pbx.transport == "dropped_files":
         from tollhouse.pbx_check.folder import check_folder
 
-        check_folder(report, pbx, settings)
+        check_folder(report, pbx, settings, landed)
     else:
         from tollhouse.pbx_check.stream import check_stream
 
-        check_stream(report, pbx, settings, _idlast(report, pbx, settings))
+        check_stream(report, pbx, settings, landed)
 
 
-def _idlast(report: Report, pbx: Pbx, settings: Settings) -> str | None:
-    """Return IDLAST as the ledger of pulls has it: Airflow's Variable is out of reach here."""
+def _landed(report: Report, pbx: Pbx, settings: Settings) -> Landed:
+    """Return what raw has of the PBX; IDLAST by the ledger of pulls, Airflow is out of reach."""
     try:
         with connect(LOADER, settings=settings) as connection:
             row = connection.execute(
@@ -94,8 +95,11 @@ def _idlast(report: Report, pbx: Pbx, settings: Settings) -> str | None:
                 "where pbx_id = %s and idlast_after is not null order by batch_id desc limit 1",
                 [pbx.id],
             ).fetchone()
+            units = connection.execute(
+                "select unit, size_bytes from raw.deliveries where pbx_id = %s", [pbx.id]
+            ).fetchall()
     except (WarehouseError, SettingsError) as error:
         report.warn("warehouse", str(error), "How far this PBX was read is not known without it.")
-        return None
+        return Landed()
     report.ok("warehouse", f"read up to IDLAST {row[0]}" if row else "no pull of this PBX yet")
-    return str(row[0]) if row else None
+    return Landed(idlast=str(row[0]) if row else None, units=dict(units))

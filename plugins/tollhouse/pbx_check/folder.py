@@ -13,6 +13,7 @@ from tollhouse.installed_pbxs import Pbx
 from tollhouse.pbx import FileDefaults
 from tollhouse.pbx_check.report import (
     SHOWN_TICKETS,
+    Landed,
     LastTickets,
     Report,
     StepFailedError,
@@ -30,7 +31,7 @@ NOTHING_NEW = (
 )
 
 
-def check_folder(report: Report, pbx: Pbx, settings: Settings) -> None:
+def check_folder(report: Report, pbx: Pbx, settings: Settings, landed: Landed) -> None:
     """Go from the folder to the tickets of its newest file.
 
     Raises:
@@ -61,6 +62,10 @@ def check_folder(report: Report, pbx: Pbx, settings: Settings) -> None:
         f"{len(matching)} named like {pattern!r}"
         + (f", {len(archived)} more in the archive" if archived else ""),
     )
+    if landed.units is not None:
+        # A file that has grown since is news too.
+        news = [path for path in matching if landed.units.get(path.name) != path.stat().st_size]
+        report.ok("new", f"{len(news)} of them not landed yet")
     newest_first = sorted([*matching, *archived], key=_modified_at, reverse=True)
     _check_content(report, pbx, newest_first)
     report.add(age_step(pbx, _modified_at(newest_first[0]), NOTHING_NEW))
@@ -68,7 +73,8 @@ def check_folder(report: Report, pbx: Pbx, settings: Settings) -> None:
 
 def _files_of(report: Report, folder: Path) -> list[Path]:
     try:
-        files = [path for path in folder.iterdir() if path.is_file()]
+        # The transport follows no links, and reads plain files alone.
+        files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink()]
     except FileNotFoundError as error:
         raise StepFailedError(
             "folder",

@@ -34,6 +34,19 @@ class LastTickets:
     header: str | None = None
 
 
+@dataclass(frozen=True)
+class Landed:
+    """What raw has of a PBX already.
+
+    Attributes:
+        idlast: up to where it was read, by the ledger of pulls; None when that is not known.
+        units: the deliveries and the size of each; None when the warehouse does not answer.
+    """
+
+    idlast: str | None = None
+    units: dict[str, int | None] | None = None
+
+
 class StepFailedError(Exception):
     """A step failed, so that the next ones cannot be tried."""
 

@@ -12,6 +12,7 @@ from tollhouse.installed_pbxs import Pbx
 from tollhouse.pbx_check.network import check_name, check_port
 from tollhouse.pbx_check.report import (
     SHOWN_TICKETS,
+    Landed,
     LastTickets,
     Report,
     Step,
@@ -35,7 +36,7 @@ _REMEDIES = {
 }
 
 
-def check_stream(report: Report, pbx: Pbx, settings: Settings, idlast: str | None) -> None:
+def check_stream(report: Report, pbx: Pbx, settings: Settings, landed: Landed) -> None:
     """Go from the collector, or from the PBX's port when none runs, to the last spooled tickets.
 
     Raises:
@@ -56,7 +57,7 @@ def check_stream(report: Report, pbx: Pbx, settings: Settings, idlast: str | Non
         _check_collected(report, pbx, entry, port)
     else:
         _check_uncollected(report, settings, connection.host, port, listens=listens)
-    _show_spooled(report, pbx, settings, idlast)
+    _show_spooled(report, pbx, settings, landed.idlast)
 
 
 def _check_collected(report: Report, pbx: Pbx, entry: dict[str, Any], port: int) -> None:
@@ -118,6 +119,7 @@ def _show_spooled(report: Report, pbx: Pbx, settings: Settings, idlast: str | No
                 record.arrived_at,
             )
             for record in records
+            if record.data.strip()
         )
     )
     last = records[-1]

@@ -16,6 +16,7 @@ from tollhouse.installed_pbxs import Pbx
 from tollhouse.pbx_check.network import check_name, check_port
 from tollhouse.pbx_check.report import (
     SHOWN_TICKETS,
+    Landed,
     LastTickets,
     Report,
     Step,
@@ -45,7 +46,7 @@ NOTHING_NEW = (
 _TLS_ERRORS = (errorcode.CR_SSL_CONNECTION_ERROR, errorcode.ER_SECURE_TRANSPORT_REQUIRED)
 
 
-def check_table(report: Report, pbx: Pbx, settings: Settings, idlast: str | None) -> None:
+def check_table(report: Report, pbx: Pbx, settings: Settings, landed: Landed) -> None:
     """Go from the connection to the last rows of the table.
 
     Raises:
@@ -61,7 +62,7 @@ def check_table(report: Report, pbx: Pbx, settings: Settings, idlast: str | None
         schema, table = _named_table(pbx, connection)
         _check_rights(report, database, connection, schema, table)
         source = _check_id_column(report, pbx, database, schema, table)
-        _check_rows(report, pbx, database, source, idlast)
+        _check_rows(report, pbx, database, source, landed.idlast)
 
 
 def _log_in(report: Report, pbx: Pbx, connection: PbxConnection) -> Any:

@@ -1,0 +1,52 @@
+"""``tollhouse pbx check``: the way to one PBX, step by step, and its last tickets."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from tollhouse.pbx_check import LastTickets, Step, check_pbx
+from tollhouse.settings import load_settings
+
+MARKS = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "failed": ("FAILED", "bold red")}
+NAME_COLUMNS = 12
+
+
+def run(pbx_id: str) -> int:
+    """Check a PBX and print each step as it is known.
+
+    Returns:
+        The exit code: 0 when every step went well, 1 otherwise.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    settings = load_settings()
+    report = check_pbx(pbx_id, settings, show=lambda step: _show_step(console, step))
+    _show_tickets(console, report.last)
+    return 0 if report.is_ok else 1
+
+
+def _show_step(console: Console, step: Step) -> None:
+    mark, style = MARKS[step.outcome]
+    line = Text.assemble((f"{mark:<7}", style), f"{step.name:<{NAME_COLUMNS}} ", step.found)
+    console.print(line)
+    if step.remedy:
+        console.print(Text(f"{'':<7}{'':<{NAME_COLUMNS}} → {step.remedy}"))
+
+
+def _show_tickets(console: Console, last: LastTickets) -> None:
+    """Print tickets as text, never as markup: what a PBX sends is not to be trusted."""
+    if not last.tickets:
+        return
+    console.print(f"\nThe last {len(last.tickets)} tickets, as they came:")
+    if last.header is not None:
+        console.print(Text(printable(last.header)))
+    for ticket in last.tickets:
+        console.print(Text(printable(ticket.body)))
+
+
+def printable(body: str) -> str:
+    """Return a ticket's text with its control characters escaped: a terminal obeys them."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in body
+    )
