@@ -41,8 +41,8 @@ BINARY_TYPES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longbl
 
 #: What to do about the errors that people who connect a PBX meet.
 REMEDIES = {
-    errorcode.CR_CONN_HOST_ERROR: "Check host and port, the firewalls between, and bind-address.",
-    errorcode.CR_UNKNOWN_HOST: "The host name does not resolve: check it, or use the IP address.",
+    errorcode.CR_CONN_HOST_ERROR: "Check that the host's name resolves, the port, the firewalls"
+    " between, and the server's bind-address.",
     errorcode.ER_ACCESS_DENIED_ERROR: "Check login and password, and that the account may come from"
     " this machine: create user 'tollhouse'@'this machine' identified by '…'.",
     errorcode.ER_DBACCESS_DENIED_ERROR: "Grant the account select on the table.",
