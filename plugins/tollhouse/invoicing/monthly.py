@@ -45,7 +45,7 @@ MOST_CHUNKS = 500
 
 READ_ISSUED = """
 select
-    invoices.invoice_id, invoices.invoice_number, invoices.service_id, invoices.issue_date,
+    invoices.invoice_id, invoices.invoice_number, invoices.service_id, invoices.issue_date, invoices.call_count,
     invoices.net_amount, invoices.vat_amount, invoices.total_amount, invoices.currency,
     array_remove(array_agg(documents.file_name order by documents.kind desc), null) as file_names
 from billing.invoices as invoices
@@ -75,6 +75,7 @@ class IssuedRow:
     invoice_number: str
     service_id: str
     issue_date: date
+    call_count: int
     net_amount: Decimal
     vat_amount: Decimal
     total_amount: Decimal
@@ -183,16 +184,23 @@ def issue_invoices(
         report = issue_month(
             connection, first_day, issued_by=issued_by, overrides=read_overrides(overrides)
         )
-        rows = connection.execute(
-            "select invoice_id, issuer_id from billing.invoices where billing_month = %s "
-            "order by invoice_id",
-            [first_day],
-        ).fetchall()
     for issued in report.issued:
         log.info(
             "issued %s: %s, %s %s",
             issued.invoice_number, issued.service_id, issued.total_amount, issued.currency,
         )  # fmt: skip
+    return issued_chunks(settings, month)
+
+
+def issued_chunks(settings: Settings, month: str) -> list[dict[str, Any]]:
+    """Return the work of rendering every issued invoice of a month; drafts laid down before are removed."""
+    first_day = parse_month(month)
+    with open_billing(settings) as connection:
+        rows = connection.execute(
+            "select invoice_id, issuer_id from billing.invoices where billing_month = %s "
+            "order by invoice_id",
+            [first_day],
+        ).fetchall()
     for issuer_id in sorted({issuer_id for _, issuer_id in rows}):
         remove_drafts(settings, issuer_id, first_day)
     return _chunks(ISSUE, month, [invoice_id for invoice_id, _ in rows])

@@ -170,15 +170,21 @@ def _annex_rows(
 
 
 def _to_pdf(html: str, folders: TemplateFolders) -> bytes:
-    from weasyprint import HTML  # slow to import, wanted by rendering only
+    # Slow to import, wanted by rendering only.
+    from weasyprint import HTML
+    from weasyprint.urls import FatalURLFetchingError
 
     with _garbage_collector_off():
-        content = HTML(
-            string=html,
-            base_url=f"{folders.root.as_uri()}/",
-            url_fetcher=TemplateFetcher(folders),
-            media_type="print",
-        ).write_pdf(pdf_variant="pdf/a-3b")
+        try:
+            content = HTML(
+                string=html,
+                base_url=f"{folders.root.as_uri()}/",
+                url_fetcher=TemplateFetcher(folders),
+                media_type="print",
+            ).write_pdf(pdf_variant="pdf/a-3b")
+        except FatalURLFetchingError as error:
+            # WeasyPrint derives it from BaseException, so that it passes its own handlers.
+            raise TemplateFaultError(str(error.__cause__ or error)) from error
     return bytes(content)
 
 
