@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -25,9 +26,16 @@ collector_app = typer.Typer(help="The service that listens to PBXs.", no_args_is
 directory_app = typer.Typer(
     help="Services, extensions and tariffs of include/directory/.", no_args_is_help=True
 )
+invoice_app = typer.Typer(help="The invoices of a month.", no_args_is_help=True)
 app.add_typer(pbx_app, name="pbx")
 app.add_typer(collector_app, name="collector")
 app.add_typer(directory_app, name="directory")
+app.add_typer(invoice_app, name="invoice")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Month = Annotated[
+    str | None, typer.Option("--month", help="As 2026-10; by default the month before this one.")
+]
 
 
 def command(module: str, function: str = "run") -> Callable[..., Any]:
@@ -84,19 +92,21 @@ def rate(
     number: Annotated[str, typer.Argument(help="The number as it would be dialled.")],
     *,
     seconds: Annotated[int, typer.Option(help="Conversation time.")],
-    at: Annotated[str, typer.Option(help="Instant of the answer, such as 2026-10-31T09:30.")],
+    at: Annotated[
+        str, typer.Option(help="Instant of the answer, such as 2026-10-31T09:30; by default now.")
+    ] = "",
     pbx: Annotated[str | None, typer.Option(help="Where it is dialled.")] = None,
     service: Annotated[str | None, typer.Option(help="Who pays.")] = None,
     tariff: Annotated[str | None, typer.Option(help="Which tariff holds.")] = None,
     extension: Annotated[str | None, typer.Option(help="From which extension.")] = None,
     account_code: Annotated[str | None, typer.Option(help="With which account code.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a call would cost and why; exit code 1 when it has no price."""
     code = command("rate")(
         number,
         seconds=seconds,
-        at=at,
+        at=at or datetime.now(UTC).isoformat(timespec="seconds"),
         pbx_id=pbx,
         service_id=service,
         tariff_id=tariff,
@@ -109,10 +119,52 @@ def rate(
 
 @app.command()
 def reconcile(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Compare raw, marts and invoices; exit code 1 when something differs."""
     raise typer.Exit(command("reconcile")(as_json=as_json))
+
+
+@pbx_app.command("check")
+def pbx_check(pbx_id: Annotated[str, typer.Argument(help="An id of include/pbx.yml.")]) -> None:
+    """Reach one PBX over its transport and say at which step it fails, and what to do."""
+    raise typer.Exit(command("pbx_check")(pbx_id))
+
+
+@invoice_app.command("list")
+def invoice_list(*, month: Month = None) -> None:
+    """Show invoices and drafts, and what the gates say."""
+    raise typer.Exit(command("invoice", "list_month")(month))
+
+
+@invoice_app.command("draft")
+def invoice_draft(*, month: Month = None) -> None:
+    """Render the drafts, under a watermark and without numbers."""
+    raise typer.Exit(command("invoice", "draft")(month))
+
+
+@invoice_app.command("issue")
+def invoice_issue(
+    *,
+    month: Month = None,
+    override: Annotated[
+        list[str] | None, typer.Option(help="GATE:SUBJECT to let through; may be repeated.")
+    ] = None,
+    named_by: Annotated[str, typer.Option(help="Who lets it through.")] = "",
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Issue the drafts that pass the gates, and render them."""
+    code = command("invoice", "issue")(
+        month, overrides=override or (), named_by=named_by, reason=reason
+    )
+    raise typer.Exit(code)
+
+
+@invoice_app.command("render")
+def invoice_render(*, month: Month = None) -> None:
+    """Render the issued invoices whose documents are not in the archive."""
+    raise typer.Exit(command("invoice", "render")(month))
 
 
 @collector_app.command("run")
@@ -123,7 +175,8 @@ def collector_run() -> None:
 
 @collector_app.command("status")
 def collector_status(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Ask the running collector how each PBX is; exit code 1 when one is not well."""
     raise typer.Exit(command("collector", "status")(as_json=as_json))

@@ -1,4 +1,4 @@
-"""``tollhouse down``: ends exactly what ``tollhouse up`` and ``tollhouse demo`` started, PostgreSQL last."""
+"""``tollhouse down``: ends exactly what ``up`` and ``demo`` started, PostgreSQL last."""
 
 from __future__ import annotations
 
