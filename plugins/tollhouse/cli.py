@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -73,6 +74,35 @@ def demo() -> None:
 def migrate() -> None:
     """Apply the numbered SQL files that the database has not seen."""
     command("migrate")()
+
+
+@app.command()
+def parse(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Tickets as the PBX gave them.")
+    ],
+    *,
+    model: Annotated[str, typer.Option(help="The model of PBX, such as mitel_3300.")],
+    timezone: Annotated[str, typer.Option(help="Of the PBX, such as Europe/Paris.")] = "UTC",
+    country: Annotated[str, typer.Option(help="Of the PBX, such as FR.")] = "FR",
+    received_at: Annotated[
+        str | None, typer.Option(help="When the tickets came, ISO 8601; by default now.")
+    ] = None,
+    trunk: Annotated[
+        list[str] | None, typer.Option(help="A trunk of the PBX; may be repeated.")
+    ] = None,
+    settings: Annotated[str, typer.Option(help="The settings of the PBX, a JSON object.")] = "{}",
+) -> None:
+    """Print what the pipeline makes of tickets, one JSON object a line; nothing is kept."""
+    command("parse")(
+        files,
+        model=model,
+        timezone=timezone,
+        country=country,
+        received_at=received_at,
+        trunks=trunk,
+        settings_json=settings,
+    )
 
 
 @app.command()
