@@ -31,6 +31,8 @@ from tollhouse.transports import FetchRequest, Interval, Progress, SourceError
 #: A line that may go on is complete at this age; more than the joining window, because what arrived
 #: within the window reaches the disk a little later.
 COMPLETE_AFTER = timedelta(seconds=10)
+#: The time of a file comes from a coarser clock than the arrival of its lines.
+CLOCK_SLACK = timedelta(seconds=1)
 
 
 def position(idlast: str) -> tuple[int, ...]:
@@ -50,7 +52,10 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
         else:
             yield from _fetch_new(request, folder, progress)
     except SpoolError as error:
-        raise SourceError(f"{request.pbx.id}: {error}") from error
+        raise SourceError(
+            f"{request.pbx.id}: {error} (Behind a place that is ahead of what is landed, write "
+            "' confirmed': it leaves out what lies between.)"
+        ) from error
 
 
 def _fetch_new(
@@ -111,7 +116,7 @@ def _touched(states: list[SegmentState], interval: Interval) -> list[int]:
         state.header.number
         for state in states
         if state.header.opened_at < interval.end
-        and datetime.fromtimestamp(state.path.stat().st_mtime, UTC) >= interval.start
+        and datetime.fromtimestamp(state.path.stat().st_mtime, UTC) + CLOCK_SLACK >= interval.start
     ]
 
 
