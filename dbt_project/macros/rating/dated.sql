@@ -1,6 +1,6 @@
 {#-
 Dated rows of the directory as instants. A period is half open and its days are civil days of `time_zone`: the zone of the pbx for
-owners (R18), of the tariff for prices (R16).
+owners (R18), of the tariff for its versions (R16).
 -#}
 {% macro period_start(rows, time_zone) -%}
     ({{ rows }}.valid_from::timestamp at time zone {{ time_zone }})
@@ -13,6 +13,23 @@ owners (R18), of the tariff for prices (R16).
 {% macro is_within_period(instant, period) -%}
     {{ instant }} >= {{ period }}.starts_at
     and {{ instant }} < {{ period }}.ends_at
+{%- endmacro %}
+
+{#- The same by civil days: `local_time` is a timestamp without zone. -#}
+{% macro is_within_days(local_time, period) -%}
+    {{ local_time }} >= {{ period }}.valid_from
+    and {{ local_time }} < {{ period }}.valid_to
+{%- endmacro %}
+
+{#- One zone per pbx, its latest: if it moved, periods counted in two zones would overlap or leave a gap. -#}
+{% macro pbx_time_zones() -%}
+select distinct on (pbx_id)
+    pbx_id,
+    time_zone
+from {{ source('directory', 'pbxs') }}
+order by
+    pbx_id asc,
+    valid_from desc
 {%- endmacro %}
 
 {#- The rating instant: the answer; unknown answer: start + ring; unknown ring: start (R1). -#}

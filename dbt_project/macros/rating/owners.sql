@@ -1,11 +1,5 @@
 {#- CTEs: who owned what, from when to when, in the zone of the pbx (R18). `numbers`: see rated_legs(). -#}
 {% macro owner_periods(numbers) -%}
-time_zones as (
-    select
-        pbx_id,
-        time_zone
-    from {{ source('directory', 'current_pbxs') }}
-),
 {%- for table, key in [('account_codes', 'account_code'), ('extensions', 'extension'), ('trunks', 'trunk')] %}
 
 {{ key }}_owners as (

@@ -17,12 +17,18 @@ with legs as (
     from {{ legs }} as legs
 ),
 
+time_zones as (
+    {{ pbx_time_zones() }}
+),
+
 pbx_periods as (
     select
         pbxs.*,
-        {{ period_start('pbxs', 'pbxs.time_zone') }} as starts_at,
-        {{ period_end('pbxs', 'pbxs.time_zone') }} as ends_at
+        {{ period_start('pbxs', 'time_zones.time_zone') }} as starts_at,
+        {{ period_end('pbxs', 'time_zones.time_zone') }} as ends_at
     from {{ source('directory', 'pbxs') }} as pbxs
+    inner join time_zones
+        on pbxs.pbx_id = time_zones.pbx_id
 ),
 
 located as (
@@ -69,6 +75,7 @@ located as (
         end as trunk,
         pbx_periods.default_service_id,
         pbx_periods.carrier_id,
+        legs.rated_at at time zone pbx_periods.time_zone as pbx_local_time,
         pbx_periods.answer_threshold_seconds
     from legs
     left join pbx_periods
@@ -197,18 +204,18 @@ with_tariffs as materialized (
         on attributed.service_id = sale_tariffs.owner_id
             and sale_tariffs.side = 'sale'
         {%- endif %}
-            and {{ is_within_period('attributed.rated_at', 'sale_tariffs') }}
+            and {{ is_within_days("attributed.rated_at at time zone coalesce(issuers.billing_time_zone, 'UTC')", 'sale_tariffs') }}
     left join version_periods as sale_versions
         on sale_tariffs.tariff_id = sale_versions.tariff_id
             and {{ is_within_period('attributed.rated_at', 'sale_versions') }}
     left join assigned_tariffs as pbx_tariffs
         on attributed.pbx_id = pbx_tariffs.owner_id
             and pbx_tariffs.owner_kind = 'pbx'
-            and {{ is_within_period('attributed.rated_at', 'pbx_tariffs') }}
+            and {{ is_within_days('attributed.pbx_local_time', 'pbx_tariffs') }}
     left join assigned_tariffs as carrier_tariffs
         on attributed.carrier_id = carrier_tariffs.owner_id
             and carrier_tariffs.owner_kind = 'carrier'
-            and {{ is_within_period('attributed.rated_at', 'carrier_tariffs') }}
+            and {{ is_within_days('attributed.pbx_local_time', 'carrier_tariffs') }}
     left join version_periods as cost_versions
         on coalesce(pbx_tariffs.tariff_id, carrier_tariffs.tariff_id) = cost_versions.tariff_id
             and {{ is_within_period('attributed.rated_at', 'cost_versions') }}

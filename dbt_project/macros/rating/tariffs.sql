@@ -1,4 +1,8 @@
-{#- CTEs: which tariff an owner had and which version a tariff had, from when to when, in the zone of the tariff (R15, R16). -#}
+{#-
+CTEs: which tariff an owner has, by civil days, and which version a tariff has, by instants (R15, R16). Days of an assignment are days of
+its owner's zone, the issuer's or the pbx's, and not of the tariff's: two tariffs of different zones would overlap or leave a gap where
+one follows the other.
+-#}
 {% macro tariff_periods(is_hypothetical=false) -%}
 assigned_tariffs as (
     select
@@ -9,8 +13,8 @@ assigned_tariffs as (
         tariffs.currency,
         tariffs.rounding,
         tariffs.rounding_decimals,
-        {{ period_start('assignments', 'tariffs.time_zone') }} as starts_at,
-        {{ period_end('assignments', 'tariffs.time_zone') }} as ends_at
+        assignments.valid_from,
+        assignments.valid_to
     from {{ source('directory', 'tariff_assignments') }} as assignments
     inner join {{ source('directory', 'tariffs') }} as tariffs
         on assignments.tariff_id = tariffs.tariff_id
@@ -27,8 +31,8 @@ assigned_tariffs as (
         tariffs.currency,
         tariffs.rounding,
         tariffs.rounding_decimals,
-        '-infinity'::timestamptz as starts_at,
-        'infinity'::timestamptz as ends_at
+        '-infinity'::date as valid_from,
+        'infinity'::date as valid_to
     from {{ source('directory', 'tariffs') }} as tariffs
     {%- endif %}
 ),
