@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from tests.invoicing.ledger import found_operator, leg, rate_leg, rate_legs
 
+from tests.invoicing.ledger import found_operator, leg, rate_leg, rate_legs
 from tollhouse.checkpoints import (
     CheckpointFailedError,
     check_billing,
@@ -30,7 +30,8 @@ def land_batch(
             "values ('paris_hq', 'mitel_3300', 'spooled_stream', 'Europe/Paris', 'FR')"
         )
         row = owner.execute(
-            "insert into raw.deliveries (pbx_id, model, unit) values ('paris_hq', 'mitel_3300', 's1') "
+            "insert into raw.deliveries (pbx_id, model, unit) "
+            "values ('paris_hq', 'mitel_3300', 's1') "
             "returning delivery_id"
         ).fetchone()
         batch = owner.execute(
@@ -42,7 +43,8 @@ def land_batch(
         assert batch is not None
         for ordinal, body in enumerate(bodies):
             owner.execute(
-                "insert into raw.tickets (model, delivery_id, ordinal, batch_id, received_at, body) "
+                "insert into raw.tickets "
+                "(model, delivery_id, ordinal, batch_id, received_at, body) "
                 "values ('mitel_3300', %s, %s, %s, %s, %s)",
                 [row[0], ordinal, batch[0], received_at or datetime.now(UTC), body],
             )

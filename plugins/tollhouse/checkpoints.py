@@ -1,7 +1,8 @@
-"""The two borders that Great Expectations guards: raw, after a batch landed, and billing, before a month is invoiced.
+"""The two borders that Great Expectations guards: raw after landing, billing before issue.
 
-The suites are the JSON files of ``expectations/``; the queries under them are in its great_expectations.yml and read which
-batches or which month to look at from settings of their database session. Results and Data Docs are kept below var/gx.
+The suites are the JSON files of ``expectations/``; the queries under them are in its
+great_expectations.yml and read which batches or which month to look at from settings of their
+database session. Results and Data Docs are kept below var/gx.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class CheckpointFailedError(Exception):
         self.subject = subject
         self.failures = tuple(failures)
         super().__init__(
-            f"The {border} checkpoint of {subject} failed, {len(failures)} expectations do not hold:\n  "
-            + "\n  ".join(failures)
+            f"The {border} checkpoint of {subject} failed, {len(failures)} expectations do not "
+            "hold:\n  " + "\n  ".join(failures)
         )
 
 
@@ -49,14 +50,15 @@ def check_raw_batch(settings: Settings, batch_id: int) -> None:
 
 
 def check_raw_batches(settings: Settings, batch_ids: Iterable[int]) -> None:
-    """Check landed batches together, in one validation; batches that read nothing have nothing to check.
+    """Check landed batches in one validation; those that read nothing have nothing to check.
 
     Raises:
         CheckpointFailedError: naming the expectations that do not hold.
     """
     with connect(LOADER, settings=settings) as connection:
         rows = connection.execute(
-            "select batch_id from raw.batches where batch_id = any(%s) and rows_read > 0 order by batch_id",
+            "select batch_id from raw.batches where batch_id = any(%s) and rows_read > 0 "
+            "order by batch_id",
             [list(batch_ids)],
         ).fetchall()
     read_something = [str(batch_id) for (batch_id,) in rows]
@@ -112,7 +114,7 @@ def _run(settings: Settings, border: str, subject: str, session: dict[str, str])
 
 
 def _session_url(settings: Settings, role: str, session: dict[str, str]) -> str:
-    """URL of the warehouse with settings of the session: the queries read them with current_setting()."""
+    """URL of the warehouse with settings of the session, read with current_setting()."""
     options = " ".join(
         f"-c {name}={value}" for name, value in {**session, "timezone": "UTC"}.items()
     )

@@ -1,4 +1,4 @@
-"""Issues a month in a process of its own, which kills itself (SIGKILL) after a given number of SQL statements.
+"""Issues a month in a process that kills itself (SIGKILL) after some SQL statements.
 
 Run as ``python -m tests.invoicing.issuing_process SETTINGS.json MONTH STATEMENTS``.
 """

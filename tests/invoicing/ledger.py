@@ -1,4 +1,4 @@
-"""A small telecom operator for the tests of invoicing: its directory, and rated legs put straight into the marts.
+"""A small telecom operator for the tests: its directory, and rated legs put into the marts.
 
 The draft views over them are the real ones. Every company and number is invented.
 """
@@ -104,8 +104,9 @@ def rate_leg(
         settings,
         [
             leg(
-                ticket_id, amount, service_id=service_id, month=month, destination_class=destination_class,
-                called_e164=called_e164, talk_seconds=talk_seconds, extension=extension,
+                ticket_id, amount, service_id=service_id, month=month,
+                destination_class=destination_class, called_e164=called_e164,
+                talk_seconds=talk_seconds, extension=extension,
             )
         ],
     )  # fmt: skip

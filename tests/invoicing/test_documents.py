@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
+
 from tests.invoicing.ledger import (
     ISSUE_DATE,
     MONTH,
@@ -19,7 +20,6 @@ from tests.invoicing.ledger import (
     rate_leg,
     rate_legs,
 )
-
 from tollhouse.invoicing.archive import ArchiveError, archive_root, safe_name
 from tollhouse.invoicing.issuing import issue_month
 from tollhouse.invoicing.monthly import (

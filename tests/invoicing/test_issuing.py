@@ -163,7 +163,8 @@ def test_unrated_calls_set_aside_by_name_wait_and_come_late(warehouse: Settings)
     assert read(
         warehouse,
         "select invoices.billing_month, lines.section, lines.period_month, lines.exact_amount "
-        "from billing.invoice_lines as lines inner join billing.invoices as invoices using (invoice_id) "
+        "from billing.invoice_lines as lines "
+        "inner join billing.invoices as invoices using (invoice_id) "
         "order by invoice_id",
     ) == [
         (MONTH, "communications", MONTH, Decimal("1.000000")),

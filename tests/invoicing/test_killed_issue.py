@@ -1,4 +1,4 @@
-"""A run of issue killed with SIGKILL after each of its statements leaves no hole and no double (I2)."""
+"""A run of issue killed after each of its statements leaves no hole and no double (I2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tollhouse.settings import PROJECT, Settings
 
 pytestmark = pytest.mark.postgres
 
-#: Enough for a run to take the drafts, pass the gates and issue two invoices and a part of the third.
+#: Enough for a run to pass the gates and to issue two invoices and a part of the third.
 STATEMENTS = 48
 
 
@@ -78,7 +78,8 @@ def assert_nothing_is_half_done(settings: Settings) -> int:
             "select invoice_id from billing.invoices as invoices "
             "left join billing.invoice_lines as lines using (invoice_id) "
             "left join billing.invoice_calls as calls using (invoice_id, line_number) "
-            "group by invoice_id having count(lines.line_number) <> 1 or count(calls.ticket_id) <> 1"
+            "group by invoice_id "
+            "having count(lines.line_number) <> 1 or count(calls.ticket_id) <> 1"
         ).fetchall()
         assert incomplete == []
         doubled = connection.execute(

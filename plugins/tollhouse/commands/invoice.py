@@ -1,6 +1,7 @@
 """``tollhouse invoice``: look at a month, draft it, issue it, render it, without Airflow.
 
-The same functions as the DAG invoice_monthly; overrides are written GATE:SUBJECT and need a name and a reason.
+The same functions as the DAG invoice_monthly; overrides are written GATE:SUBJECT and need a name
+and a reason.
 """
 
 from __future__ import annotations
@@ -120,8 +121,9 @@ def _show(report: MonthReport) -> None:
     table.add_column("Documents", overflow="fold")
     for row in report.issued:
         table.add_row(
-            row.invoice_number, escape(row.service_id), f"{row.call_count:,}", f"{row.net_amount:,}",
-            f"{row.total_amount:,} {row.currency}", escape("\n".join(row.file_names)),
+            row.invoice_number, escape(row.service_id), f"{row.call_count:,}",
+            f"{row.net_amount:,}", f"{row.total_amount:,} {row.currency}",
+            escape("\n".join(row.file_names)),
         )  # fmt: skip
     for draft_row in report.drafts:
         table.add_row(

@@ -1,7 +1,7 @@
-"""The archive of documents: ``var/invoices/<issuer>/<YYYY-MM>/``, each file with its sha256 in billing.documents.
+"""The archive of documents, ``var/invoices/<issuer>/<YYYY-MM>/``, with the sha256 of each file.
 
-A document is written once. Rendering again compares; it never replaces the archived file of an issued invoice by other
-bytes, because what the customer received is the accounting document.
+A document is written once. Rendering again compares; it never replaces the archived file of an
+issued invoice by other bytes, because what the customer received is the accounting document.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ where
         expected.kind = 'invoice'
         or (
             (invoices.service_snapshot ->> 'wants_annex')::boolean
-            and exists (select 1 from billing.invoice_calls as calls where calls.invoice_id = invoices.invoice_id)
+            and exists (
+                select 1
+                from billing.invoice_calls as calls
+                where calls.invoice_id = invoices.invoice_id
+            )
         )
     )
 order by expected.kind desc
@@ -76,7 +80,7 @@ def archive_root(settings: Settings) -> Path:
 
 
 def file_name(invoice: PrintedInvoice, kind: str, settings: Settings) -> str:
-    """Return where a document goes, relative to the archive's root, made safe for file systems (I12).
+    """Return where a document goes, relative to the archive's root, safe for file systems (I12).
 
     Raises:
         ArchiveError: the configured pattern names an unknown field, or cannot tell documents apart.
@@ -85,13 +89,14 @@ def file_name(invoice: PrintedInvoice, kind: str, settings: Settings) -> str:
     fields = _pattern_fields(pattern)
     if fields - PATTERN_FIELDS:
         raise ArchiveError(
-            f"{PATTERN_VARIABLE} is {pattern!r}: unknown {', '.join(sorted(fields - PATTERN_FIELDS))}; "
+            f"{PATTERN_VARIABLE} is {pattern!r}: unknown are "
+            f"{', '.join(sorted(fields - PATTERN_FIELDS))}; "
             f"known are {', '.join(sorted(PATTERN_FIELDS))}."
         )
     if "document" not in fields or not fields & {"number", "service"}:
         raise ArchiveError(
-            f"{PATTERN_VARIABLE} is {pattern!r}: without {{document}} and one of {{number}} or {{service}} "
-            "two documents would share a name."
+            f"{PATTERN_VARIABLE} is {pattern!r}: without {{document}} and one of {{number}} or "
+            "{service} two documents would share a name."
         )
     language = invoice.language if invoice.language in DOCUMENT_NAMES else "en"
     issuer_id = str(invoice.issuer["issuer_id"])
@@ -113,7 +118,7 @@ def file_name(invoice: PrintedInvoice, kind: str, settings: Settings) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Reduce a text to a file name of ASCII letters, digits and . _ - that every file system takes."""
+    """Reduce a text to ASCII letters, digits and . _ -, a name that every file system takes."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", ascii_text).strip(".-_")[:LONGEST_NAME].rstrip(".-_")
     return name or "unnamed-" + hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -125,7 +130,7 @@ def archive_documents(
     documents: list[Document],
     settings: Settings,
 ) -> list[ArchivedFile]:
-    """Keep the documents of an issued invoice, or lay down those of a draft; the same bytes change nothing.
+    """Keep the documents of an invoice, or lay down a draft's; the same bytes change nothing.
 
     Raises:
         ArchiveError: an archived document would change, or its name belongs to another invoice.
@@ -149,7 +154,7 @@ def archive_documents(
 def find_archived(
     connection: psycopg.Connection, invoice_id: int, settings: Settings
 ) -> list[ArchivedFile] | None:
-    """Return the documents of an invoice when all it should have are on disk, unchanged; else None."""
+    """Return the documents of an invoice if all it should have are there, unchanged; else None."""
     rows = connection.execute(EXPECTED_DOCUMENTS, [invoice_id]).fetchall()
     root = archive_root(settings)
     files = [ArchivedFile(*row) for row in rows if row[1] is not None]
@@ -161,7 +166,7 @@ def find_archived(
 
 
 def remove_drafts(settings: Settings, issuer_id: str, month: date) -> None:
-    """Remove the drafts laid down for an issuer's month: each draft or issue run starts with a clean folder."""
+    """Remove the drafts laid down for an issuer's month: each run starts with a clean folder."""
     folder = archive_root(settings) / safe_name(issuer_id) / month_text(month) / "drafts"
     for path in folder.glob("*.pdf"):
         path.unlink(missing_ok=True)
@@ -175,7 +180,7 @@ def _keep(
     root: Path,
 ) -> ArchivedFile:
     with connection.transaction():
-        # Serialises two renders of one invoice; the invoice itself is immutable and cannot be locked for update.
+        # Two renders of one file take turns; the immutable invoice cannot be locked for update.
         connection.execute(
             "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [file.file_name]
         )
@@ -190,7 +195,8 @@ def _keep(
             return file
         owner = connection.execute(
             "select invoices.invoice_number from billing.documents as documents "
-            "inner join billing.invoices as invoices using (invoice_id) where documents.file_name = %s",
+            "inner join billing.invoices as invoices using (invoice_id) "
+            "where documents.file_name = %s",
             [file.file_name],
         ).fetchone()
         if owner is not None:
@@ -212,9 +218,9 @@ def _same_as_recorded(
 ) -> ArchivedFile:
     if file.sha256 != recorded_sha256:
         raise ArchiveError(
-            f"Invoice {invoice.name}: {recorded_name} is lost or changed on disk, and the templates have "
-            "changed since it was issued, so rendering gives another document. Restore the file from a "
-            "backup, or the templates as they were."
+            f"Invoice {invoice.name}: {recorded_name} is lost or changed, and the templates "
+            "have changed since it was issued, so rendering gives another document. Restore the "
+            "file from a backup, or the templates as they were."
         )
     return ArchivedFile(file.kind, recorded_name, recorded_sha256)
 

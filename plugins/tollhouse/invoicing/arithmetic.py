@@ -18,7 +18,7 @@ KNOWN_VAT_RATES = tuple(
 
 @dataclass(frozen=True)
 class VatRow:
-    """One row of the VAT table: the net of all lines at a rate, and the VAT on that sum (BR-CO-17)."""
+    """One row of the VAT table: the net of all lines at a rate, and its VAT (BR-CO-17)."""
 
     rate_percent: Decimal
     net_amount: Decimal
@@ -36,12 +36,12 @@ class Totals:
 
 
 def round_half_up(amount: Decimal, decimals: int = 2) -> Decimal:
-    """Round to a number of decimals, half away from zero, as PostgreSQL's ``round(numeric)`` does."""
+    """Round to some decimals, half away from zero, as PostgreSQL's ``round(numeric)`` does."""
     return amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP, context=EXACT)
 
 
 def total_lines(lines: Iterable[tuple[Decimal, Decimal]]) -> Totals:
-    """Sum lines given as (net amount, VAT rate in percent): exact sum, VAT once per rate on the sum."""
+    """Sum lines given as (net amount, VAT rate in percent): VAT once per rate, on its sum."""
     with localcontext(EXACT):
         net_by_rate: dict[Decimal, Decimal] = defaultdict(lambda: Decimal("0.00"))
         for net_amount, rate_percent in lines:

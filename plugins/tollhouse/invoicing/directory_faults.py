@@ -1,4 +1,4 @@
-"""What the directory lacks for a lawful invoice: parties, VAT, terms (I7, I8); a fault blocks the issue (I3)."""
+"""What the directory lacks for a lawful invoice: parties, VAT, terms (I7, I8)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ISSUER_FIELDS = (
 )  # fmt: skip
 CUSTOMER_FIELDS = ("legal_name", "address_line_1", "postal_code", "city", "country")
 
-#: The series becomes part of the number: 20 characters leave room for year and counter within 35 (BR-FR-01).
+#: The series begins the number: 20 characters leave room for year and counter in 35 (BR-FR-01).
 SERIES_PATTERN = re.compile(r"[A-Za-z0-9+_/-]{1,20}")
 SIREN_PATTERN = re.compile(r"[0-9]{9}")
 SIRET_PATTERN = re.compile(r"[0-9]{14}")
 
 
 def find_directory_faults(issuer: Row, customer: Row, service: Row) -> list[str]:
-    """Return every fault of the three directory rows of one invoice, each naming row, column and value."""
+    """Return every fault of an invoice's three directory rows, naming row, column and value."""
     return [
         *_issuer_faults(issuer),
         *_customer_faults(customer),
@@ -36,7 +36,7 @@ def find_directory_faults(issuer: Row, customer: Row, service: Row) -> list[str]
 
 
 def effective_vat_rate(service: Row) -> Decimal:
-    """Return the VAT rate in percent that the service's regime asks for: 0 for all but the standard one."""
+    """Return the VAT rate in percent of the service's regime: 0 for all but the standard one."""
     return (
         Decimal(service["vat_rate_percent"]) if service["vat_regime"] == "standard" else Decimal(0)
     )
@@ -86,4 +86,4 @@ def _vat_faults(issuer: Row, customer: Row, service: Row) -> Iterator[str]:
             f"to the customer ({regime})"
         )
     if regime == "intra_eu_b2b" and customer["country"] == issuer["country"]:
-        yield f"{name}: regime intra_eu_b2b, but issuer and customer are both in {issuer['country']}"
+        yield f"{name}: regime intra_eu_b2b, but both parties are in {issuer['country']}"

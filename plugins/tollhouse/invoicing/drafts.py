@@ -1,6 +1,7 @@
-"""The drafts of a month, taken once: what dbt drafted is copied, in one snapshot, into temporary tables.
+"""The drafts of a month, taken once: copied, in one snapshot, into temporary tables.
 
-Gates, issue and rendering then read the same rows, however many invoices there are and whatever a build does meanwhile.
+Gates, issue and rendering then read the same rows, however many invoices there are and whatever a
+build does meanwhile.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ LINE_COLUMNS = """section, period_month, destination_class, description, call_co
 
 #: The columns of a call of an invoice, draft or issued, besides its line.
 CALL_COLUMNS = """ticket_id, call_id, rated_at, extension, called_number, destination_name,
-    destination_class, talk_seconds, billed_seconds, exact_amount, currency, tariff_version_id, rate_id"""
+    destination_class, talk_seconds, billed_seconds, exact_amount, currency, tariff_version_id,
+    rate_id"""
 
 #: Numbers are printed as people know them, not as they were dialled through the PBX.
 TAKE_CALLS = """
@@ -57,7 +59,7 @@ inner join marts.fct_call_legs as legs
 where calls.billing_month = %(month)s::date
 """
 
-#: Own services first, then late items (I4), in the order of the sections and classes of a telecom invoice (I7).
+#: The month's own calls first, then late items (I4), in the usual order of classes (I7).
 TAKE_LINES = """
 create temporary table taken_lines as
 select
@@ -69,7 +71,8 @@ select
             section,
             period_month,
             array_position(
-                array['national_fixed', 'national_mobile', 'international', 'special'], destination_class
+                array['national_fixed', 'national_mobile', 'international', 'special'],
+                destination_class
             ) nulls last,
             destination_class,
             description
@@ -131,6 +134,11 @@ order by service_id, line_number
 """  # noqa: S608
 
 
+def qualified(columns: str, table: str) -> str:
+    """Write a list of columns as those of a table."""
+    return ", ".join(f"{table}.{name.strip()}" for name in columns.split(","))
+
+
 @dataclass(frozen=True)
 class Line:
     """A line of an invoice: an aggregate of calls, rounded once to the cent (I8, R13)."""
@@ -185,7 +193,7 @@ def one_snapshot(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def take_drafts(connection: psycopg.Connection, month: date) -> list[Draft]:
-    """Copy the drafts of a month into this session's temporary tables; services already invoiced are left out.
+    """Copy a month's drafts into temporary tables; services already invoiced are left out.
 
     Returns:
         The drafts in the order in which they would be numbered.
@@ -204,7 +212,7 @@ def take_drafts(connection: psycopg.Connection, month: date) -> list[Draft]:
 
 
 def read_calls(connection: psycopg.Connection, service_id: str) -> list[dict[str, Any]]:
-    """Return the taken calls of one service in order of time, emergency and free numbers never (I10)."""
+    """Return the taken calls of a service by time, emergency and free numbers never (I10)."""
     return (
         connection.cursor(row_factory=dict_row)
         .execute(

@@ -1,7 +1,8 @@
 """Which characters the documents can print: PDF/A refuses a glyph that no font has.
 
-Documents use DejaVu from the system. A character that it lacks (rare scripts, new emoji) prints as U+FFFD, and control
-characters, those that turn the direction of text included, are left out: names come from tickets and files (I16).
+Documents use DejaVu from the system. A character that it lacks (rare scripts, new emoji) prints as
+U+FFFD, and control characters, those that turn the direction of text included, are left out: names
+come from tickets and files (I16).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def known_characters() -> frozenset[int]:
     Raises:
         FontMissingError: a DejaVu font is absent.
     """
-    from fontTools.ttLib import TTFont  # slow to import, wanted by rendering only
+    # Slow to import, wanted by rendering only; it carries no types.
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
     known: list[frozenset[int]] = []
     for name in FONTS:

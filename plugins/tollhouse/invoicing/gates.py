@@ -1,8 +1,9 @@
-"""The gates before issue (I3), as a checklist that is data: what each one asks, and whether a person may override it.
+"""The gates before issue (I3): a checklist that is data, with what a person may override.
 
-Every gate lists findings; no finding, no obstacle. A finding about a service blocks that service's invoice, one about no
-service in particular blocks all. Two gates yield to a named person with a reason, which is kept; unrated calls yield only
-by being set aside, by name and with a reason too; the others never yield.
+Every gate lists findings; no finding, no obstacle. A finding about a service blocks that service's
+invoice, one about no service in particular blocks all. Two gates yield to a named person with a
+reason, which is kept; unrated calls yield only by being set aside, by name and with a reason too;
+the others never yield.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def run_gates(connection: psycopg.Connection, month: date, drafts: list[Draft]) 
 
 
 def _by_query(gate_name: str, statement: str) -> Callable[..., list[Finding]]:
-    """Make a gate of a query that returns service_id (or null), subject and detail of each finding."""
+    """Make a gate of a query for service_id (or null), subject and detail of each finding."""
 
     def find(connection: psycopg.Connection, month: date, _drafts: list[Draft]) -> list[Finding]:
         rows = connection.execute(
@@ -139,8 +140,8 @@ def _find_directory_faults(
         faults = find_directory_faults(draft.issuer, draft.customer, draft.service)
         asked = (draft.service["vat_regime"], effective_vat_rate(draft.service))
         faults += [
-            f"line {line.line_number} was drafted with VAT {line.vat_regime} {line.vat_rate_percent} %, "
-            f"the directory says {asked[0]} {asked[1]} %"
+            f"line {line.line_number} was drafted with VAT {line.vat_regime} "
+            f"{line.vat_rate_percent} %, the directory says {asked[0]} {asked[1]} %"
             for line in draft.lines
             if (line.vat_regime, line.vat_rate_percent) != asked
         ]
@@ -157,11 +158,16 @@ def _find_directory_faults(
 MONTH_IS_OVER = """
 select drafts.service_id, drafts.service_id,
     'the month ends at '
-    || ((%(month)s::date + interval '1 month')::timestamp at time zone issuers.billing_time_zone)::text
+    || (
+        (%(month)s::date + interval '1 month')::timestamp
+        at time zone issuers.billing_time_zone
+    )::text
 from taken_drafts as drafts
 inner join directory.issuers as issuers
     on drafts.issuer_id = issuers.issuer_id
-where now() < (%(month)s::date + interval '1 month')::timestamp at time zone issuers.billing_time_zone
+where now() < (
+    (%(month)s::date + interval '1 month')::timestamp at time zone issuers.billing_time_zone
+)
 """
 
 #: Heard from: a pull that read tickets landed after the month had ended.
@@ -169,7 +175,7 @@ SOURCES_HEARD = """
 select null, pbxs.pbx_id,
     case
         when max(batches.landed_at) is null then 'nothing was ever read from it'
-        else 'last tickets read at ' || max(batches.landed_at)::text || ', before the end of the month'
+        else 'last tickets read at ' || max(batches.landed_at)::text || ', before the month ended'
     end
 from directory.pbxs as pbxs
 left join raw.batches as batches
@@ -211,7 +217,8 @@ order by legs.service_id, legs.rating_reason
 """
 
 CALLS_ONCE = """
-select calls.service_id, 'ticket ' || calls.ticket_id::text, 'stands on an invoice already, or twice in the draft'
+select calls.service_id, 'ticket ' || calls.ticket_id::text,
+    'stands on an invoice already, or twice in the draft'
 from taken_calls as calls
 left join billing.invoice_calls as invoiced
     on calls.ticket_id = invoiced.ticket_id
@@ -222,14 +229,15 @@ limit 20
 """
 
 CALLS_PRINTABLE = """
-select calls.service_id, calls.destination_class, count(*)::text || ' calls that may never be listed (R10)'
+select calls.service_id, calls.destination_class,
+    count(*)::text || ' calls that may never be listed (R10)'
 from taken_calls as calls
 where calls.destination_class in ('emergency', 'free')
 group by calls.service_id, calls.destination_class
 """
 
-#: Three sums that must be one: the lines, the calls under them, and the rated legs of the warehouse whose turn it is:
-#: those of the month, and late ones of months that are invoiced already (I4).
+#: Three sums that must be one: the lines, the calls under them, and the rated legs of the warehouse
+#: whose turn it is: those of the month, and late ones of months that are invoiced already (I4).
 TOTALS_RECONCILE = """
 with legs_by_month as (
     select
@@ -246,7 +254,11 @@ with legs_by_month as (
         and legs.is_billable
         and legs.billing_month <= %(month)s::date
         and legs.destination_class not in ('emergency', 'free')
-        and not exists (select 1 from billing.invoice_calls as invoiced where invoiced.ticket_id = legs.ticket_id)
+        and not exists (
+            select 1
+            from billing.invoice_calls as invoiced
+            where invoiced.ticket_id = legs.ticket_id
+        )
     group by legs.service_id, legs.billing_month
 ),
 legs as (
@@ -255,7 +267,9 @@ legs as (
     from legs_by_month
     where not exists (
         select 1
-        from generate_series(billing_month, %(month)s::date - interval '1 month', '1 month') as months (open_month)
+        from generate_series(
+            billing_month, %(month)s::date - interval '1 month', '1 month'
+        ) as months (open_month)
         where not exists (
             select 1
             from billing.invoices as invoices
@@ -283,7 +297,7 @@ select
     drafts.service_id,
     drafts.service_id,
     format(
-        'lines: %%s calls, %%s s, %%s; calls: %%s, %%s s, %%s; legs of the warehouse: %%s, %%s s, %%s',
+        'lines: %%s calls, %%s s, %%s; calls: %%s, %%s s, %%s; legs: %%s, %%s s, %%s',
         lines.call_count, lines.talk_seconds, lines.exact_amount,
         calls.call_count, calls.talk_seconds, calls.exact_amount,
         legs.call_count, legs.talk_seconds, legs.exact_amount
@@ -293,7 +307,8 @@ left join lines on drafts.service_id = lines.service_id
 left join calls on drafts.service_id = calls.service_id
 left join legs on drafts.service_id = legs.service_id
 where (lines.call_count, lines.talk_seconds, lines.billed_seconds, lines.exact_amount)
-    is distinct from (calls.call_count, calls.talk_seconds, calls.billed_seconds, calls.exact_amount)
+    is distinct from
+    (calls.call_count, calls.talk_seconds, calls.billed_seconds, calls.exact_amount)
     or (calls.call_count, calls.talk_seconds, calls.billed_seconds, calls.exact_amount)
     is distinct from (legs.call_count, legs.talk_seconds, legs.billed_seconds, legs.exact_amount)
     or not coalesce(lines.is_rounded_once, true)

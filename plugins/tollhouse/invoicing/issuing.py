@@ -1,8 +1,8 @@
-"""Issue: a draft gets the next number of its series and is frozen, in one transaction per invoice (I1, I2).
+"""Issue: a draft gets its series' next number and is frozen, one transaction each (I1, I2).
 
-The counter is a row, locked and raised in the transaction that freezes the invoice: a crash or a rollback gives the
-number back, so there is no hole and no double. One run issues at a time, and no build runs meanwhile: the gates and the
-frozen rows come from the same snapshot.
+The counter is a row, locked and raised in the transaction that freezes the invoice: a crash or a
+rollback gives the number back, so there is no hole and no double. One run issues at a time, and no
+build runs meanwhile: the gates and the frozen rows come from the same snapshot.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tollhouse.invoicing.drafts import (
     LINE_COLUMNS,
     Draft,
     one_snapshot,
+    qualified,
     take_drafts,
 )
 from tollhouse.invoicing.gates import (
@@ -54,8 +55,9 @@ for update
 
 INSERT_INVOICE = """
 insert into billing.invoices (
-    issuer_id, customer_id, service_id, billing_month, invoice_number, series, year, sequence_number,
-    issue_date, due_date, currency, language, vat_regime, vat_rate_percent, vat_exemption_reason,
+    issuer_id, customer_id, service_id, billing_month, invoice_number, series, year,
+    sequence_number, issue_date, due_date, currency, language, vat_regime, vat_rate_percent,
+    vat_exemption_reason,
     net_amount, vat_amount, total_amount, call_count, talk_seconds, billed_seconds,
     issuer_snapshot, customer_snapshot, service_snapshot, issued_by
 )
@@ -79,7 +81,7 @@ where service_id = %(service_id)s
 
 INSERT_CALLS = f"""
 insert into billing.invoice_calls (invoice_id, line_number, {CALL_COLUMNS})
-select %(invoice_id)s, lines.line_number, {", ".join(f"calls.{name.strip()}" for name in CALL_COLUMNS.split(","))}
+select %(invoice_id)s, lines.line_number, {qualified(CALL_COLUMNS, "calls")}
 from taken_calls as calls
 inner join taken_lines as lines
     on calls.service_id = lines.service_id
@@ -152,7 +154,7 @@ def issue_month(
     overrides: tuple[Override, ...] = (),
     issue_date: date | None = None,
 ) -> IssueReport:
-    """Issue every draft of a month that passes the gates; those issued before stay as they are (I5).
+    """Issue the drafts of a month that pass the gates; what is issued stays as it is (I5).
 
     Args:
         connection: of the billing role, in autocommit (drafts.open_billing).
@@ -163,7 +165,7 @@ def issue_month(
 
     Raises:
         OverrideRefusedError: an override names a gate that does not yield, or lacks name or reason.
-        IssueError: a draft does not hold together; those issued before it in this run remain issued.
+        IssueError: a draft does not hold together; those issued before it remain issued.
     """
     check_overrides(overrides)
     with _nobody_else(connection):
@@ -273,11 +275,12 @@ def _next_number(connection: psycopg.Connection, draft: Draft, issue_date: date)
     last_number, last_issue_date = row
     if last_issue_date is not None and issue_date < last_issue_date:
         raise IssueError(
-            f"Series {series['series']} of {draft.issuer_id} was last used on {last_issue_date}; an invoice "
-            f"dated {issue_date} would break the order of dates (I2). Check the clock."
+            f"Series {series['series']} of {draft.issuer_id} was last used on {last_issue_date}: "
+            f"an invoice dated {issue_date} would break the order of dates (I2). Check the clock."
         )
     connection.execute(
-        "update billing.number_series set last_number = last_number + 1, last_issue_date = %(issue_date)s "
+        "update billing.number_series "
+        "set last_number = last_number + 1, last_issue_date = %(issue_date)s "
         "where issuer_id = %(issuer_id)s and series = %(series)s and year = %(year)s",
         series,
     )
@@ -318,6 +321,6 @@ def _freeze_rows(connection: psycopg.Connection, invoice_id: int, draft: Draft) 
     expected = sum(line.call_count for line in draft.lines)
     if inserted != expected or differing:
         raise IssueError(
-            f"Service {draft.service_id}: {inserted} calls would be frozen where the lines say {expected}; "
-            f"lines that differ from their calls: {[number for (number,) in differing]}."
+            f"Service {draft.service_id}: {inserted} calls would be frozen where the lines say "
+            f"{expected}; lines that differ from their calls: {[line for (line,) in differing]}."
         )

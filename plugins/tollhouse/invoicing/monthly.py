@@ -1,7 +1,7 @@
-"""One billing month, step by step: what the DAG invoice_monthly wires and the command ``tollhouse invoice`` calls.
+"""One billing month, step by step: what the DAG invoice_monthly and ``tollhouse invoice`` do.
 
-Each step reads what it needs from the warehouse, so each may be run again by itself; what passes between the steps are
-small lists of ids.
+Each step reads what it needs from the warehouse, so each may be run again by itself; what passes
+between the steps are small lists of ids.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DRAFT = "draft"
 ISSUE = "issue"
 TEMPLATES_VARIABLE = "TOLLHOUSE_TEMPLATES"
 
-#: Documents that one mapped task renders: enough to share WeasyPrint's start, few enough to spread over workers.
+#: Invoices that one mapped task renders: enough to share WeasyPrint's start, few enough to spread.
 CHUNK_SIZE = 25
 
 #: Airflow maps at most 1,024 tasks ([core] max_map_length): larger months get larger chunks.
@@ -45,8 +45,9 @@ MOST_CHUNKS = 500
 
 READ_ISSUED = """
 select
-    invoices.invoice_id, invoices.invoice_number, invoices.service_id, invoices.issue_date, invoices.call_count,
-    invoices.net_amount, invoices.vat_amount, invoices.total_amount, invoices.currency,
+    invoices.invoice_id, invoices.invoice_number, invoices.service_id, invoices.issue_date,
+    invoices.call_count, invoices.net_amount, invoices.vat_amount, invoices.total_amount,
+    invoices.currency,
     array_remove(array_agg(documents.file_name order by documents.kind desc), null) as file_names
 from billing.invoices as invoices
 left join billing.documents as documents
@@ -112,7 +113,7 @@ class MonthReport:
 
 
 def choose_month(partition_key: str | None, asked: str | None) -> str:
-    """Return the month to bill: the run's partition, else the parameter, else the month before today's.
+    """Return the month to bill: the run's partition, else the parameter, else last month.
 
     Raises:
         MonthError: the parameter is no month.
@@ -193,7 +194,7 @@ def issue_invoices(
 
 
 def issued_chunks(settings: Settings, month: str) -> list[dict[str, Any]]:
-    """Return the work of rendering every issued invoice of a month; drafts laid down before are removed."""
+    """Return the work of rendering a month's issued invoices; its drafts are removed."""
     first_day = parse_month(month)
     with open_billing(settings) as connection:
         rows = connection.execute(
@@ -225,8 +226,8 @@ def render_chunk(settings: Settings, chunk: dict[str, Any]) -> list[str]:
                 faults.append(str(error))
     if faults:
         raise InvoicesNotRenderedError(
-            f"{len(faults)} of {len(chunk['ids'])} invoices could not be rendered, the others are done:\n  "
-            + "\n  ".join(faults)
+            f"{len(faults)} of {len(chunk['ids'])} invoices could not be rendered, the others "
+            "are done:\n  " + "\n  ".join(faults)
         )
     return [file.file_name for file in files]
 
@@ -278,7 +279,8 @@ def conclude(
     for row in report.issued:
         log.info(
             "%s %s: %s %s, %s",
-            row.invoice_number, row.service_id, row.total_amount, row.currency, ", ".join(row.file_names),
+            row.invoice_number, row.service_id, row.total_amount, row.currency,
+            ", ".join(row.file_names),
         )  # fmt: skip
     for draft in report.drafts:
         log.info("draft %s: %s %s", draft.service_id, draft.total_amount, draft.currency)
@@ -315,7 +317,7 @@ def _chunks(act: str, month: str, ids: list[Any]) -> list[dict[str, Any]]:
 def _invoices_to_render(
     connection: psycopg.Connection, settings: Settings, chunk: dict[str, Any]
 ) -> Iterable[tuple[int | None, Any]]:
-    """Yield invoice ids, or drafts, one by one: an invoice's calls are read only when its turn comes."""
+    """Yield invoice ids, or drafts, one by one: calls are read only when their turn comes."""
     if chunk["act"] == ISSUE:
         for invoice_id in chunk["ids"]:
             yield invoice_id, None

@@ -1,4 +1,4 @@
-"""Billing months: the civil month a call is billed in, written ``2026-10`` and stored as its first day."""
+"""Billing months: civil months, written ``2026-10`` and stored as their first day."""
 
 from __future__ import annotations
 

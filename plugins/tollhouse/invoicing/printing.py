@@ -1,4 +1,4 @@
-"""What an invoice says, ready to print: read from the frozen rows, or from a draft, in one shape for both."""
+"""What an invoice says, ready to print, in one shape for frozen rows and for drafts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from tollhouse.invoicing.arithmetic import Totals, total_lines
-from tollhouse.invoicing.drafts import CALL_COLUMNS, LINE_COLUMNS, Draft, Line, read_calls
+from tollhouse.invoicing.drafts import (
+    CALL_COLUMNS,
+    LINE_COLUMNS,
+    Draft,
+    Line,
+    qualified,
+    read_calls,
+)
 
 Row = dict[str, Any]
 
 READ_INVOICE = """
 select
-    invoice_id, issuer_id, customer_id, service_id, billing_month, invoice_number, issue_date, due_date,
-    currency, language, vat_regime, vat_exemption_reason, net_amount, vat_amount, total_amount,
+    invoice_id, issuer_id, customer_id, service_id, billing_month, invoice_number, issue_date,
+    due_date, currency, language, vat_regime, vat_exemption_reason, net_amount, vat_amount,
+    total_amount,
     issuer_snapshot, customer_snapshot, service_snapshot
 from billing.invoices
 where invoice_id = %s
@@ -33,7 +41,7 @@ order by line_number
 """  # noqa: S608 - our own column list
 
 READ_CALLS = f"""
-select lines.section, lines.period_month, {", ".join(f"calls.{name.strip()}" for name in CALL_COLUMNS.split(","))}
+select lines.section, lines.period_month, {qualified(CALL_COLUMNS, "calls")}
 from billing.invoice_calls as calls
 inner join billing.invoice_lines as lines
     on calls.invoice_id = lines.invoice_id

@@ -1,7 +1,7 @@
-"""From a printed invoice to the bytes of its PDFs: the invoice, and the annex of its calls, apart (I10).
+"""From what an invoice says to the bytes of its PDFs: the invoice, and its annex, apart (I10).
 
-The same invoice gives the same bytes: nothing here asks the clock. The files are PDF/A-3b, ready for the attachment of an
-electronic invoice.
+The same invoice gives the same bytes: nothing here asks the clock. The files are PDF/A-3b, ready
+for the attachment of an electronic invoice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEFAULT_COLOUR = "#1f4e5f"
 
 
 class RenderError(Exception):
-    """A document cannot be made; the message names the invoice and, for a template, its file and line."""
+    """A document cannot be made; the message names the invoice and the template's line."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def render_documents(invoice: PrintedInvoice, templates: Path) -> list[Document]
             for kind in kinds
         ]
     except Exception as error:
-        # A user's template can fail in any way that Jinja or WeasyPrint can; the invoice is named, others go on.
+        # A user's template can fail in any way that Jinja or WeasyPrint can; others go on.
         raise RenderError(f"Invoice {invoice.name}: {_cause(error)}") from error
 
 
@@ -190,7 +190,7 @@ def _to_pdf(html: str, folders: TemplateFolders) -> bytes:
 
 @contextmanager
 def _garbage_collector_off() -> Iterator[None]:
-    """Rendering makes millions of small objects that all live to the end: collecting meanwhile doubles the time."""
+    """Rendering makes millions of objects that live to its end: collecting doubles the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

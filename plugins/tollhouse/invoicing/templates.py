@@ -1,7 +1,8 @@
-"""The templates of the documents: Jinja and CSS in ``include/templates``, which a user may copy and edit (I11).
+"""The templates of the documents: Jinja and CSS, which a user may copy and edit (I11).
 
-A file in ``include/templates/<issuer_id>/`` takes the place of the one with the same name for that issuer. What a template
-loads comes from these folders and nowhere else (I16); a fault names the file and the line.
+A file in ``include/templates/<issuer_id>/`` takes the place of the one with the same name for that
+issuer. What a template loads comes from these folders and nowhere else (I16); a fault names the
+file and the line.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class TemplateFaultError(Exception):
 
 
 class TemplateFolders:
-    """The folders of one issuer's templates, its own first, with Jinja set up to escape everything."""
+    """The folders of one issuer's templates, its own first; everything is escaped."""
 
     def __init__(self, root: Path, issuer_id: str) -> None:
         self.root = root
@@ -42,7 +43,7 @@ class TemplateFolders:
         self._environment.filters["fit"] = fit
 
     def find(self, name: str) -> Path | None:
-        """Return the file of that name from the first folder that has it; None outside the folders."""
+        """Return the file of that name from the first folder that has it; never one outside."""
         for folder in self.folders:
             path = (folder / name).resolve()
             if path.is_file() and path.is_relative_to(folder.resolve()):
@@ -72,7 +73,7 @@ class TemplateFolders:
             raise TemplateFaultError(f"{self._fault_line(error, name)}: {error}") from error
 
     def _fault_line(self, error: Exception, name: str) -> str:
-        """Find the innermost line of a template in the traceback: Jinja maps its frames to template lines."""
+        """Find the innermost template line in the traceback, where Jinja puts its frames."""
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             path = Path(frame.filename)
             if any(path.is_relative_to(folder) for folder in self.folders):
@@ -90,6 +91,7 @@ class TemplateFetcher:
         self._folders = folders
 
     def __call__(self, url: str) -> Any:
+        """Fetch, as WeasyPrint asks for it."""
         return self.fetch(url)
 
     def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:
@@ -109,7 +111,7 @@ class TemplateFetcher:
 
 
 def fit(value: object, width: int, align: str = "left") -> str:
-    """Set a value into a column of fixed width, cut with an ellipsis: the annex is set in a monospaced font."""
+    """Set a value into a column of fixed width, cut with an ellipsis, for the monospaced annex."""
     text = printable(str(value)).replace("\n", " ")
     if len(text) > width:
         text = text[: width - 1] + "…"

@@ -1,4 +1,4 @@
-"""Words, numbers and dates of the documents in the invoice's language (I11); strings stand in templates/strings."""
+"""Words, numbers and dates of the documents in the invoice's language (I11)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Wording:
     strings: dict[str, Any]
 
     def money(self, amount: Decimal, currency: str, decimals: int = 2) -> str:
-        """Write an amount with its currency, rounded half up before Babel sees it (Babel rounds half to even)."""
+        """Write an amount, rounded half up before Babel sees it (Babel rounds half to even)."""
         pattern = None
         if decimals != 2:
             zeros = "0" * decimals
@@ -73,7 +73,7 @@ class Wording:
 
 
 def load_wording(folders: list[Path], language: str) -> Wording:
-    """Load a language; the file of the first folder that has one wins, English stands in for an unknown language.
+    """Load a language from the first folder that has it; English stands in for an unknown one.
 
     Raises:
         WordingError: no folder has the file, or it is no mapping.
@@ -94,7 +94,7 @@ def load_wording(folders: list[Path], language: str) -> Wording:
 
 
 def display_number(number: str | None, *, show_in_full: bool) -> str:
-    """Write a called number as people read it, its last four digits masked unless the service asks for them."""
+    """Write a called number as people read it, the last four digits masked unless asked for."""
     text = (number or "").strip()
     if not show_in_full:
         text = mask_last_digits(text)
