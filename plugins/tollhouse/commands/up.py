@@ -44,6 +44,7 @@ def start_all(installation: Installation, console: Console) -> None:
         PostgresError, ProcessError, MigrationError, BuildError: what could not be started, and why.
     """
     settings = installation.settings
+    _require_ports(installation)
     with step(console, "PostgreSQL"):
         start_postgres(installation)
     with step(console, "Migrations"):
@@ -126,12 +127,17 @@ def _is_deployed(settings: Settings) -> bool:
     return row is not None and bool(row[0])
 
 
+def _require_ports(installation: Installation) -> None:
+    """Find a busy port before anything is started; PostgreSQL looks for itself."""
+    if not airflow.is_serving(installation):
+        require_free_port(installation.port(airflow.PORT), airflow.PORT, "the Airflow UI")
+    if not BackgroundProcess(COLLECTOR, installation.settings.var).is_running():
+        port = installation.port(COLLECTOR_PORT)
+        require_free_port(port, COLLECTOR_PORT, "the collector's health")
+
+
 def _start_collector(installation: Installation) -> None:
     process = BackgroundProcess(COLLECTOR, installation.settings.var)
-    if process.is_running():
-        return
-    process.stop()
-    require_free_port(installation.port(COLLECTOR_PORT), COLLECTOR_PORT, "the collector's health")
     process.start(
         [str(Path(sys.executable).parent / "tollhouse"), "collector", "run"],
         airflow.process_environment(installation),

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from tollhouse.embedded.airflow_api import AirflowApi
 from tollhouse.embedded.environment import ADMINISTRATOR, Installation
-from tollhouse.embedded.processes import BackgroundProcess, ProcessError, require_free_port
+from tollhouse.embedded.processes import BackgroundProcess, ProcessError
 
-AIRFLOW_PORT = "TOLLHOUSE_AIRFLOW_PORT"
+PORT = "TOLLHOUSE_AIRFLOW_PORT"
+API_SERVER = "airflow-api-server"
 
 #: Commands by process name. Logs are read from disk by the API server: no log server listens.
 COMPONENTS = {
-    "airflow-api-server": ("api-server",),
+    API_SERVER: ("api-server",),
     "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
     "airflow-dag-processor": ("dag-processor",),
     "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
@@ -75,32 +76,28 @@ def is_running(installation: Installation) -> bool:
     return all(BackgroundProcess(name, var).is_running() for name in COMPONENTS)
 
 
-def start(installation: Installation) -> list[str]:
-    """Start the components that do not run; return the names of those started now.
+def is_serving(installation: Installation) -> bool:
+    """Whether the API server, which holds the port, runs."""
+    return BackgroundProcess(API_SERVER, installation.settings.var).is_running()
 
-    Raises:
-        ProcessError: the port is taken by another program.
-    """
-    var = installation.settings.var
-    started = []
-    for name, arguments in COMPONENTS.items():
-        process = BackgroundProcess(name, var)
-        if name == "airflow-api-server" and not process.is_running():
-            process.stop()
-            require_free_port(installation.port(AIRFLOW_PORT), AIRFLOW_PORT, "the Airflow UI")
-        if process.start(
+
+def start(installation: Installation) -> list[str]:
+    """Start the components that do not run; return the names of those started now."""
+    return [
+        name
+        for name, arguments in COMPONENTS.items()
+        if BackgroundProcess(name, installation.settings.var).start(
             [airflow_program(), *arguments],
             process_environment(installation),
             folder=Path(installation.settings.environment["AIRFLOW_HOME"]),
-        ):
-            started.append(name)
-    return started
+        )
+    ]
 
 
 def client(installation: Installation) -> AirflowApi:
     """A client of this installation's API, as its administrator."""
     return AirflowApi(
-        port=installation.port(AIRFLOW_PORT),
+        port=installation.port(PORT),
         user=ADMINISTRATOR,
         password=installation.settings.environment["TOLLHOUSE_ADMIN_PASSWORD"],
     )
