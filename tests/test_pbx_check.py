@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -136,7 +138,7 @@ def test_a_good_table_shows_its_last_rows(mariadb: MariaDb, asterisk: Settings) 
     assert found(report, "TLS") == "none: the connection is not encrypted"
     assert [step.name for step in report.steps] == [
         "entry", "warehouse", "name", "port", "TLS", "login", "rights", "id column", "tickets",
-        "last ticket",
+        "last ticket", "parsed",
     ]  # fmt: skip
 
 
@@ -485,6 +487,88 @@ def test_a_pbx_that_fell_silent_fails_at_the_last_ticket(tmp_path: Path) -> None
     assert "3 days ago" in found(report, "last ticket")
 
 
+@pytest.mark.postgres
+def test_the_last_tickets_are_parsed_by_the_staging_view_and_nothing_is_left(
+    tmp_path: Path, warehouse: Settings
+) -> None:
+    outgoing = b" 02/04 13:34  00:00:53 4216      0199001234" + b" " * 17 + b"A T003"
+    with speaking(say()) as pbx:
+        here = installation(tmp_path / "site", {"paris_hq": pbx.port}, free_port())
+        settings = replace(
+            here.settings, environment={**warehouse.environment, **here.settings.environment}
+        )
+        with SpoolWriter(here.spool("paris_hq"), "paris_hq") as spool:
+            spool.begin_connection("192.0.2.1:1752")
+            # The port is 80 columns wide: the first ticket comes in two lines.
+            wrapped = outgoing.ljust(80) + b"\r\n" + b" 010\r\n"
+            spool.append([(wrapped[:82], 1), (wrapped[82:], 1)], now_us())
+            spool.append([(outgoing + b"\r\n", 1), (b"no ticket\r\n", 1)], now_us())
+        with here.running():
+            wait_until(lambda: here.health("paris_hq").get("state") == "connected")
+            report = check_pbx("paris_hq", settings)
+            printed = run_command(settings, "paris_hq").stdout
+    assert report.is_ok, report.steps
+    assert [ticket.state for ticket in report.parsed[:2]] == ["ticket", "ticket"]
+    assert report.parsed[1].columns["talk_seconds"] == 53
+    assert "outgoing, answered: extension 4216, from 4216, to 0199001234" in printed
+    with psycopg.connect(warehouse.role_url("tollhouse_loader")) as connection:
+        assert connection.execute("select count(*) from raw.tickets").fetchone() == (0,)
+        assert connection.execute("select count(*) from raw.deliveries").fetchone() == (0,)
+
+
+@pytest.mark.postgres
+def test_tickets_that_are_all_rejected_fail_at_the_parsing(
+    tmp_path: Path, warehouse: Settings
+) -> None:
+    with speaking(say()) as pbx:
+        here = installation(tmp_path / "site", {"paris_hq": pbx.port}, free_port())
+        settings = replace(
+            here.settings, environment={**warehouse.environment, **here.settings.environment}
+        )
+        with SpoolWriter(here.spool("paris_hq"), "paris_hq") as spool:
+            spool.begin_connection("192.0.2.1:1752")
+            spool.append([(b" 02/30 13:34  00:00:53 4216\r\n", 1)] * 3, now_us())
+        with here.running():
+            wait_until(lambda: here.health("paris_hq").get("state") == "connected")
+            report = check_pbx("paris_hq", settings)
+    assert failed_step(report) == "parsed"
+    assert "0 of the last 3 can be read; rejected" in found(report, "parsed")
+
+
 def test_no_password_is_ever_shown(asterisk: Settings) -> None:
     assert PASSWORD not in repr(check_pbx("site", asterisk))
     assert "secret-of-the-reader" not in repr(check_pbx("site", asterisk))
+
+
+def run_command(settings: Settings, pbx_id: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from tollhouse.cli import main; main()", "pbx", "check", pbx_id],
+        env={
+            **os.environ,
+            **settings.environment,
+            "TOLLHOUSE_VAR": str(settings.var),
+            "PYTHONPATH": str(PROJECT / "plugins"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_prints_the_steps_and_the_tickets_and_exits_0(drop: Path) -> None:
+    write(drop, "cdr_Example_01_202602041200_1", CUCM_HEADER, "1,1,[red]10", "1,1,\x1b[2J11")
+    done = run_command(cucm(drop), "site")
+    assert done.returncode == 0, done.stderr
+    assert "ok     header" in done.stdout
+    assert CUCM_HEADER in done.stdout
+    assert "1,1,[red]10" in done.stdout
+    # What a terminal would obey is shown and not sent.
+    assert "1,1,\\x1b[2J11" in done.stdout
+    assert "\x1b[2J" not in done.stdout
+
+
+def test_the_command_exits_1_when_a_step_fails(drop: Path) -> None:
+    done = run_command(cucm(drop), "site")
+    assert done.returncode == 1
+    assert "FAILED files" in done.stdout
+    assert done.stderr == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.text import Text
 
@@ -22,6 +24,10 @@ def run(pbx_id: str) -> int:
     settings = load_settings()
     report = check_pbx(pbx_id, settings, show=lambda step: _show_step(console, step))
     _show_tickets(console, report.last)
+    if report.parsed:
+        console.print("\nThe same, parsed (times are UTC):")
+    for ticket in report.parsed:
+        console.print(Text(printable(in_words(ticket.columns))))
     return 0 if report.is_ok else 1
 
 
@@ -42,6 +48,24 @@ def _show_tickets(console: Console, last: LastTickets) -> None:
         console.print(Text(printable(last.header)))
     for ticket in last.tickets:
         console.print(Text(printable(ticket.body)))
+
+
+def in_words(columns: dict[str, Any]) -> str:
+    """Return a parsed ticket in one line: what people compare with the call they just made."""
+    if columns["state"] != "ticket":
+        where = f" (field {columns['state_field']})" if columns["state_field"] else ""
+        return f"{columns['state']}: {columns['state_reason']}{where}"
+    told = {
+        "extension": columns["extension"],
+        "from": columns["caller_number"],
+        "to": columns["called_number"],
+        "trunk": columns["trunk_out"] or columns["trunk_in"],
+        "account code": columns["account_code"],
+    }
+    parties = ", ".join(f"{name} {value}" for name, value in told.items() if value)
+    seconds = f"ring {columns['ring_seconds'] or 0} s, talk {columns['talk_seconds']} s"
+    kind = f"{columns['direction']}, {columns['outcome']}"
+    return f"{columns['started_at']}  {kind}: {parties}; {seconds}"
 
 
 def printable(body: str) -> str:

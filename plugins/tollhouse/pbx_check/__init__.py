@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tollhouse.connections import ConnectionMissingError
 from tollhouse.installed_pbxs import Pbx, PbxFileError, load_pbxs
+from tollhouse.pbx_check.parsed import check_parsed
 from tollhouse.pbx_check.report import Landed, LastTickets, Report, Step, StepFailedError
 from tollhouse.settings import Settings, SettingsError
 from tollhouse.warehouse import LOADER, WarehouseError, connect
@@ -35,6 +36,7 @@ def check_pbx(
         pbx = find_pbx(pbx_id, settings)
         report.ok("entry", f"{pbx.known_model.title}, read by {pbx.transport}")
         _go(report, pbx, settings)
+        check_parsed(report, pbx, settings)
     except StepFailedError as failure:
         report.add(failure.step)
     except ConnectionMissingError as error:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
+from tollhouse.parsing import ParsedTicket
 
 Outcome = Literal["ok", "warning", "failed"]
 
@@ -63,6 +64,7 @@ class Report:
     show: Callable[[Step], None] = lambda step: None
     steps: list[Step] = field(default_factory=list)
     last: LastTickets = field(default_factory=LastTickets)
+    parsed: list[ParsedTicket] = field(default_factory=list)
 
     @property
     def is_ok(self) -> bool:

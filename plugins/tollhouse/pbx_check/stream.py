@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tollhouse.collector.health import health_port, read_health
-from tollhouse.collector.spool import SpoolError, last_records
+from tollhouse.collector.spool import SpoolError, SpoolRecord, last_records
 from tollhouse.connections import find_connection
-from tollhouse.framing import Ticket, decode
+from tollhouse.framing import PhysicalLine, Ticket, WrappedLines
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.pbx_check.network import check_name, check_port
 from tollhouse.pbx_check.report import (
@@ -104,24 +104,14 @@ def _check_uncollected(
 
 
 def _show_spooled(report: Report, pbx: Pbx, settings: Settings, idlast: str | None) -> None:
-    model = pbx.known_model
     try:
-        records = last_records(settings.spool / pbx.id, SHOWN_TICKETS)
+        # Two lines may make one ticket, and the first line found may be the end of one.
+        records = last_records(settings.spool / pbx.id, 2 * SHOWN_TICKETS + 1)
     except (OSError, SpoolError) as error:
         raise StepFailedError("spool", str(error), "The message says what can be done.") from error
     if not records:
         raise StepFailedError("tickets", "nothing was ever spooled", NOTHING_NEW)
-    report.last = LastTickets(
-        tuple(
-            Ticket(
-                record.offset,
-                decode(record.data.rstrip(b"\r\n"), model.encoding),
-                record.arrived_at,
-            )
-            for record in records
-            if record.data.strip()
-        )
-    )
+    report.last = LastTickets(_tickets(pbx, records)[-SHOWN_TICKETS:])
     last = records[-1]
     report.ok("tickets", f"spooled up to {last.segment}:{last.next_offset}")
     if idlast is not None:
@@ -131,3 +121,14 @@ def _show_spooled(report: Report, pbx: Pbx, settings: Settings, idlast: str | No
             news = "nothing" if is_landed else "tickets"
             report.ok("new", f"{news} since IDLAST {idlast}")
     report.add(age_step(pbx, last.arrived_at, NOTHING_NEW))
+
+
+def _tickets(pbx: Pbx, records: list[SpoolRecord]) -> tuple[Ticket, ...]:
+    model = pbx.known_model
+    wrapped = WrappedLines(model.framing, model.encoding)
+    lines = (
+        PhysicalLine(record.offset, record.data.rstrip(b"\r\n"), record.arrived_at)
+        for record in records
+        if record.data.strip()
+    )
+    return (*wrapped.tickets(lines), *wrapped.release())
