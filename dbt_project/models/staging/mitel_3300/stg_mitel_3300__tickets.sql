@@ -69,8 +69,9 @@ tickets as (
         pbxs.has_12_hour_clock,
         pbxs.has_meter_pulses,
         -- Some collectors put the day of receipt before the ticket: @yyyymmdd@.
-        case when tickets.body like '@________@%' then substr(tickets.body, 2, 8) end as stamp,
-        case when tickets.body like '@________@%' then substr(tickets.body, 11) else tickets.body end as line
+        case when tickets.body like '@%' and tickets.body ~ '^@[0-9]{8}@' then substr(tickets.body, 2, 8) end as stamp,
+        case when tickets.body like '@%' and tickets.body ~ '^@[0-9]{8}@' then substr(tickets.body, 11) else tickets.body end
+            as line
     from {{ source('raw', 'tickets') }} as tickets
     inner join {{ source('raw', 'deliveries') }} as deliveries on tickets.delivery_id = deliveries.delivery_id
     left join pbxs on deliveries.pbx_id = pbxs.pbx_id

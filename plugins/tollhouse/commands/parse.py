@@ -1,0 +1,138 @@
+"""``tollhouse parse``: what would the pipeline make of these tickets?
+
+Files in, JSON lines out: one object a ticket, with the columns of the contract. Counts go to
+standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import available_timezones
+
+import psycopg
+from rich.console import Console
+
+from tollhouse.embedded.scratch import scratch_warehouse
+from tollhouse.parsing import (
+    AssumedPbx,
+    ParsingError,
+    has_staging_view,
+    known_model,
+    parse_file,
+)
+from tollhouse.settings import Settings, SettingsError, load_settings
+from tollhouse.warehouse import LOADER, WarehouseError, connect
+
+
+def run(
+    files: list[Path],
+    *,
+    model: str,
+    timezone: str = "UTC",
+    country: str = "FR",
+    received_at: str | None = None,
+    trunks: list[str] | None = None,
+    settings_json: str = "{}",
+) -> None:
+    """Parse files of raw tickets and print what the staging view of their model makes of them.
+
+    Args:
+        files: as the PBX gave them; for SQL and API models one JSON object a line.
+        model: id of the model of PBX.
+        timezone: of the PBX.
+        country: of the PBX, ISO 3166.
+        received_at: when the tickets arrived, ISO 8601 (without an offset: UTC); now when absent.
+        trunks: the trunk list of the PBX, as in include/pbx.yml.
+        settings_json: the settings of the PBX, as in include/pbx.yml, as a JSON object.
+
+    Raises:
+        ParsingError: an argument or a file cannot be used.
+    """
+    assumed = AssumedPbx(
+        model=known_model(model),
+        time_zone=_checked_time_zone(timezone),
+        country=_checked_country(country),
+        received_at=_instant(received_at),
+        trunks=tuple(trunks or ()),
+        settings=_json_object(settings_json),
+    )
+    for path in files:
+        if not path.is_file():
+            raise ParsingError(f"{path} is no file that can be read.")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with _warehouse(load_settings(), assumed, console) as connection:
+        for path in files:
+            states = _parse(connection, assumed, path)
+            counts = ", ".join(f"{states[state]} {state}" for state in sorted(states))
+            console.print(f"{path}: {counts or 'no tickets'}", markup=False)
+
+
+def _parse(connection: psycopg.Connection, assumed: AssumedPbx, path: Path) -> Counter[str]:
+    states: Counter[str] = Counter()
+    with path.open("rb") as stream:
+        for ticket in parse_file(connection, assumed, stream):
+            states[ticket.state] += 1
+            sys.stdout.write(json.dumps(ticket.columns, ensure_ascii=False) + "\n")
+    return states
+
+
+@contextmanager
+def _warehouse(
+    settings: Settings, assumed: AssumedPbx, console: Console
+) -> Iterator[psycopg.Connection]:
+    """Connect to the warehouse of this installation, or to a scratch one where none answers."""
+    try:
+        connection = connect(LOADER, settings=settings, autocommit=True)
+    except (SettingsError, WarehouseError):
+        connection = None
+    if connection is not None:
+        with connection:
+            if has_staging_view(connection, assumed.model):
+                yield connection
+                return
+    console.print("No warehouse with the staging views answers: a scratch database is used.")
+    with (
+        scratch_warehouse(settings) as scratch,
+        connect(LOADER, settings=scratch, autocommit=True) as scratch_connection,
+    ):
+        yield scratch_connection
+
+
+def _checked_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ParsingError(f"{name!r} is no time zone; write it as in Europe/Paris.")
+    return name
+
+
+def _checked_country(code: str) -> str:
+    if len(code) != 2 or not code.isascii() or not code.isupper():
+        raise ParsingError(f"{code!r} is no country code; write it as in FR.")
+    return code
+
+
+def _instant(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(tz=UTC)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ParsingError(
+            f"{text!r} is no instant; write it as in 2026-03-01T08:00:00+01:00."
+        ) from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _json_object(text: str) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ParsingError(f"The settings are no JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise ParsingError("The settings are no JSON object.")
+    return value

@@ -1,0 +1,81 @@
+"""A small PostgreSQL of its own for commands that only try something, where no warehouse runs.
+
+It holds the migrations and the staging views and no data, and runs while it is used. Making it
+takes some seconds, once, and again when the migrations or the staging models have changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tollhouse.building import run_dbt
+from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home
+from tollhouse.migrations import migrate
+from tollhouse.settings import ROLE_PASSWORDS, Settings
+
+DATABASE = "scratch"
+
+
+@contextmanager
+def scratch_warehouse(settings: Settings) -> Iterator[Settings]:
+    """Start the scratch database, up to date, and stop it afterwards; one process at a time."""
+    folder = settings.var / "scratch"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        postgres = EmbeddedPostgres(cluster_home(settings.var, "scratch-postgres"), _free_port())
+        # A server that a killed command left behind still has its old port.
+        postgres.stop()
+        deployed = folder / "deployed"
+        digest = _digest_of_sources(settings)
+        if not deployed.exists() or deployed.read_text(encoding="utf-8") != digest:
+            # A migration that changed cannot be applied over its old self: begin again.
+            shutil.rmtree(postgres.home, ignore_errors=True)
+            deployed.unlink(missing_ok=True)
+        postgres.start()
+        try:
+            scratch = _scratch_settings(settings, folder, postgres)
+            migrate(scratch)
+            if not deployed.exists():
+                run_dbt(scratch, "run", "--select", "path:models/staging", output=sys.stderr)
+                deployed.write_text(digest, encoding="utf-8")
+            yield scratch
+        finally:
+            postgres.stop()
+
+
+def _scratch_settings(settings: Settings, folder: Path, postgres: EmbeddedPostgres) -> Settings:
+    password = secrets.token_urlsafe(24)
+    url = postgres.ensure_database(DATABASE, OWNER, password, may_make_roles=True)
+    passwords = {variable: secrets.token_urlsafe(24) for variable in ROLE_PASSWORDS.values()}
+    environment = settings.environment | passwords | {"TOLLHOUSE_DATABASE_URL": url}
+    return replace(settings, var=folder, environment=environment)
+
+
+def _digest_of_sources(settings: Settings) -> str:
+    project = settings.project / "dbt_project"
+    sources = [
+        *(settings.include / "sql").glob("*.sql"),
+        *(project / "models" / "staging").rglob("*.sql"),
+        *(project / "macros").rglob("*.sql"),
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

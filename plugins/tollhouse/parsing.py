@@ -1,0 +1,185 @@
+"""Tickets parsed on trial: the pipeline's own framing and staging SQL, and nothing left behind.
+
+A pbx, a delivery and its tickets are made in a transaction, read back through the staging view of
+the model, and rolled back. Nothing of an installation is touched; keys are negative, so that no
+sequence moves.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any, BinaryIO
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from tollhouse.framing import Ticket, frame_file
+from tollhouse.pbx import Model, models
+
+#: Tickets of one round: a large file is parsed in pieces, so that it needs neither memory nor disk.
+ROUND_TICKETS = 20_000
+
+#: Columns of the contract that place a ticket in a warehouse: a ticket on trial has no place.
+PLACE_NOWHERE = dict.fromkeys(("ticket_id", "pbx_id", "delivery_id", "batch_id"))
+
+INSERT_PBX = """
+insert into directory.pbxs (pbx_id, model, transport, time_zone, country, trunks, settings)
+values (%s, %s, 'none', %s, %s, %s, %s)
+"""
+INSERT_DELIVERY = """
+insert into raw.deliveries (delivery_id, pbx_id, model, unit, header)
+overriding system value
+values (%s, %s, %s, 'on trial', %s)
+"""
+COPY_TICKETS = """
+copy raw.tickets (model, delivery_id, ordinal, ticket_id, batch_id, received_at, body) from stdin
+"""
+SELECT_PARSED = """
+select row_to_json(parsed), parsed.pbx_charge_amount::text, tickets.body
+from {staging_view} as parsed
+inner join raw.tickets as tickets
+    on tickets.model = %(model)s
+    and tickets.delivery_id = parsed.delivery_id
+    and tickets.ordinal = parsed.ordinal
+where parsed.delivery_id = %(delivery_id)s
+order by parsed.ordinal
+"""
+
+
+class ParsingError(Exception):
+    """Nothing can be parsed; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class AssumedPbx:
+    """The installed PBX that tickets on trial are taken to come from."""
+
+    model: Model
+    time_zone: str
+    country: str
+    received_at: datetime
+    trunks: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ParsedTicket:
+    """A ticket as it came, and as the staging view reads it.
+
+    Attributes:
+        ordinal: its place in the file, as framing counts it.
+        body: the ticket verbatim.
+        columns: the columns of the contract, in order, as JSON has them: instants in ISO 8601 and
+            UTC, exact numbers as text.
+    """
+
+    ordinal: int
+    body: str
+    columns: dict[str, Any]
+
+    @property
+    def state(self) -> str:
+        """Its state in the contract: ticket, rejected or ignored."""
+        state: str = self.columns["state"]
+        return state
+
+
+def parse_file(
+    connection: psycopg.Connection, assumed: AssumedPbx, stream: BinaryIO
+) -> Iterator[ParsedTicket]:
+    """Yield the tickets of a file, in order, as the staging view of their model reads them.
+
+    Args:
+        connection: as the role tollhouse_loader, in UTC and in autocommit mode.
+        assumed: the pbx they are taken to come from.
+        stream: the file, opened in binary mode.
+    """
+    framed = frame_file(stream, assumed.model)
+    while tickets := list(islice(framed.tickets, ROUND_TICKETS)):
+        yield from parse_tickets(connection, assumed, tickets, header=framed.header)
+
+
+def parse_tickets(
+    connection: psycopg.Connection,
+    assumed: AssumedPbx,
+    tickets: list[Ticket],
+    *,
+    header: str | None = None,
+) -> list[ParsedTicket]:
+    """Return framed tickets as the staging view of their model reads them.
+
+    Raises:
+        ParsingError: the warehouse has no staging view for the model.
+    """
+    model_id = assumed.model.model_id
+    key = -1 - secrets.randbelow(2**31 - 1)
+    with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+        pbx_id = f"on trial {key}"
+        cursor.execute(
+            INSERT_PBX,
+            [
+                pbx_id,
+                model_id,
+                assumed.time_zone,
+                assumed.country,
+                list(assumed.trunks),
+                Jsonb(assumed.settings),
+            ],
+        )
+        cursor.execute(INSERT_DELIVERY, [key, pbx_id, model_id, header])
+        with cursor.copy(COPY_TICKETS) as copy:
+            # A file on trial may hold a key twice: its tickets are numbered here and get their
+            # ordinals back below.
+            for number, ticket in enumerate(tickets):
+                received_at = ticket.received_at or assumed.received_at
+                copy.write_row([model_id, key, number, -1 - number, 0, received_at, ticket.body])
+        try:
+            rows = cursor.execute(
+                sql.SQL(SELECT_PARSED).format(staging_view=staging_view(assumed.model)),
+                {"model": model_id, "delivery_id": key},
+            ).fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+            raise ParsingError(
+                f"The warehouse has no staging view for {model_id}: run `make up`, which deploys "
+                "the dbt project."
+            ) from error
+    return [
+        ParsedTicket(
+            ticket.ordinal,
+            body,
+            columns | PLACE_NOWHERE | {"ordinal": ticket.ordinal, "pbx_charge_amount": amount},
+        )
+        for ticket, (columns, amount, body) in zip(tickets, rows, strict=True)
+    ]
+
+
+def staging_view(model: Model) -> sql.Identifier:
+    """Name of the staging view of a model."""
+    return sql.Identifier("staging", f"stg_{model.model_id}__tickets")
+
+
+def has_staging_view(connection: psycopg.Connection, model: Model) -> bool:
+    """Whether the dbt project is deployed in this warehouse, for this model."""
+    row = connection.execute(
+        "select to_regclass(%s) is not null", [f"staging.stg_{model.model_id}__tickets"]
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def known_model(model_id: str) -> Model:
+    """Return a model by id.
+
+    Raises:
+        ParsingError: there is none of that id.
+    """
+    try:
+        return models()[model_id]
+    except KeyError as error:
+        raise ParsingError(
+            f"{model_id!r} is no model that Tollhouse knows; known are {', '.join(models())}."
+        ) from error
