@@ -1,9 +1,10 @@
 """Renew the numbering plans in dbt_project/seeds that come from packages.
 
-Three seeds are derived: ref_e164_prefixes and ref_country_calling_codes from the metadata of
+Two seeds are derived: ref_e164_prefixes and ref_country_calling_codes, from the metadata of
 libphonenumber (package ``phonenumbers``) and the country names of CLDR (package ``babel``). The
-others are kept by hand: their facts were read in decisions and summaries that the source column
-names. The packages are needed here only, so they are no part of the lock:
+others are kept by hand, their facts read in the decisions and summaries that the source column
+names; ``refresh_french_assignments.py`` renews their holders. The packages are needed here only, so
+they are no part of the lock:
 
     uv run --no-project --with phonenumbers==9.0.43 --with babel scripts/regenerate_seeds.py
 """
