@@ -151,6 +151,10 @@ class WrappedLines:
         self._encoding = encoding
         self.held: PhysicalLine | None = None
 
+    def is_whole(self, data: bytes) -> bool:
+        """Whether a line is a ticket of its own: it continues none, and none can continue it."""
+        return self.held is None and len(data) != self._width
+
     def tickets(self, lines: Iterable[PhysicalLine]) -> Iterator[Ticket]:
         """Yield the tickets that are complete; afterwards ``held`` is what may still go on."""
         width, encoding = self._width, self._encoding

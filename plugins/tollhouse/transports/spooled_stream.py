@@ -24,7 +24,7 @@ from tollhouse.collector.spool import (
     spool_identity,
     write_landed,
 )
-from tollhouse.framing import PhysicalLine, Ticket, WrappedLines, cut_line
+from tollhouse.framing import PhysicalLine, Ticket, WrappedLines, cut_line, decode
 from tollhouse.landing import Delivery, DeliveryTickets
 from tollhouse.transports import FetchRequest, Interval, Progress, SourceError
 
@@ -137,6 +137,7 @@ class _SegmentReader:
     ) -> None:
         model = request.pbx.known_model
         self._lines = WrappedLines(model.framing, model.encoding)
+        self._encoding = model.encoding
         self._maximum_bytes = model.framing.maximum_bytes
         self._path = segment_path(folder, number)
         self._number = number
@@ -146,7 +147,16 @@ class _SegmentReader:
 
     def tickets(self, records: Iterator[SpoolRecord]) -> Iterator[Ticket]:
         """Yield the complete tickets; IDLAST then stands before what may still go on."""
-        yield from self._lines.tickets(self._physical_lines(records))
+        for record in records:
+            _, offset, self._next_offset, arrived_at, _, _, line, _ = record
+            data = line.rstrip(b"\r\n")
+            if self._is_one_line(data):
+                if self._lines.is_whole(data):
+                    yield Ticket(offset, decode(data, self._encoding), arrived_at)
+                else:
+                    yield from self._lines.tickets([PhysicalLine(offset, data, arrived_at)])
+            else:
+                yield from self._lines.tickets(self._lines_of(record))
         held = self._lines.held
         if held is not None and self._is_complete(held):
             yield from self._lines.release()
@@ -154,30 +164,29 @@ class _SegmentReader:
             self._next_offset = self._record_offsets.get(held.offset, held.offset)
         self._progress.idlast = f"{self._number}:{self._next_offset}"
 
-    def _physical_lines(self, records: Iterator[SpoolRecord]) -> Iterator[PhysicalLine]:
-        for record in records:
-            if self._lines.held is None:
-                self._record_offsets.clear()
-            self._next_offset = record.next_offset
-            data = record.data.rstrip(b"\r\n")
-            if len(data) > self._maximum_bytes or b"\r" in data or b"\n" in data:
-                for line in _split_record(record, self._maximum_bytes):
-                    self._record_offsets[line.offset] = record.offset
-                    yield line
-            elif data and not data.isspace():
-                yield PhysicalLine(record.offset, data, record.arrived_at)
+    def _is_one_line(self, data: bytes) -> bool:
+        return (
+            0 < len(data) <= self._maximum_bytes
+            and b"\r" not in data
+            and b"\n" not in data
+            and not data.isspace()
+        )
+
+    def _lines_of(self, record: SpoolRecord) -> Iterator[PhysicalLine]:
+        """Yield the lines of a record that is blank, too long, or holds more than one.
+
+        A record takes more room in its segment than its data, so the offsets stay unique.
+        """
+        if self._lines.held is None:
+            self._record_offsets.clear()
+        offset = record.offset
+        for piece in record.data.splitlines(keepends=True):
+            line = PhysicalLine(offset, piece, record.arrived_at)
+            for cut in cut_line(line, self._maximum_bytes):
+                self._record_offsets[cut.offset] = record.offset
+                yield cut
+            offset += len(piece)
 
     def _is_complete(self, held: PhysicalLine) -> bool:
         age = datetime.now(UTC) - (held.received_at or datetime.now(UTC))
         return age > COMPLETE_AFTER or is_closed(self._path)
-
-
-def _split_record(record: SpoolRecord, maximum_bytes: int) -> Iterator[PhysicalLine]:
-    """Yield the lines of a record that holds more than one, or a longer one than the model allows.
-
-    A record takes more room in its segment than its data, so the offsets stay unique.
-    """
-    offset = record.offset
-    for line in record.data.splitlines(keepends=True):
-        yield from cut_line(PhysicalLine(offset, line, record.arrived_at), maximum_bytes)
-        offset += len(line)
