@@ -6,6 +6,7 @@
 {#- One line per model of PBX: this list is the registry. -#}
 {%- set staging_views = [
     ref('stg_mitel_3300__tickets'),
+    ref('stg_cisco_cucm__tickets'),
 ] -%}
 
 with tickets as (
