@@ -34,6 +34,6 @@ class DirectoryError(Exception):
         self.faults = tuple(faults)
         count = f"{len(self.faults)} fault{'s' if len(self.faults) > 1 else ''}"
         super().__init__(
-            f"The directory was not loaded, {count}:\n"
+            f"The directory cannot be loaded, {count}:\n"
             + "\n".join(f"  {fault}" for fault in self.faults)
         )
