@@ -32,7 +32,6 @@ os.environ["AIRFLOW_HOME"] = str(HOME / "airflow")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 
 from tollhouse.building import deploy  # noqa: E402
-
 from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home  # noqa: E402
 from tollhouse.migrations import migrate  # noqa: E402
 from tollhouse.settings import PROJECT, ROLE_PASSWORDS, Settings  # noqa: E402
