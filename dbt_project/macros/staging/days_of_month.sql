@@ -1,7 +1,8 @@
 {#- Whether a day exists in a month of a year, without a cast that raises on 30 February. -#}
 {% macro is_day_of_month(day, month, year) %}
 (
-    {{ month }} between 1 and 12
+    {{ year }} between 1 and 9999
+    and {{ month }} between 1 and 12
     and {{ day }} between 1 and case
         when {{ month }} in (4, 6, 9, 11) then 30
         when {{ month }} <> 2 then 31

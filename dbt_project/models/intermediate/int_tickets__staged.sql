@@ -5,6 +5,8 @@
 ) }}
 {#- One line per model of PBX: this list is the registry. -#}
 {%- set staging_views = [
+    ref('stg_asterisk_mysql__tickets'),
+    ref('stg_cisco_cucm__tickets'),
     ref('stg_mitel_3300__tickets'),
     ref('stg_cisco_cucm__tickets'),
 ] -%}

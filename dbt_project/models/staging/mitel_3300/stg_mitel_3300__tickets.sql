@@ -135,7 +135,13 @@ fields as (
         btrim({{ cut.called_party }}) as called_party,
         {{ cut.transfer }} as transfer,
         btrim({{ cut.third_party }}) as third_party,
-        case when pg_input_is_valid(stamp, 'date') then stamp::date end as stamped_day
+        -- A stamp from the future says nothing.
+        case
+            when
+                pg_input_is_valid(stamp, 'date')
+                and stamp::date <= (received_at + interval '24 hours') at time zone time_zone
+                then stamp::date
+        end as stamped_day
     from head_numbers
 ),
 
