@@ -28,7 +28,7 @@ ISSUER = {
     "share_capital": "50 000 €",
     "siren": "000000018",
     "siret": "00000001800014",
-    "trade_register": "Paris 000 000 018",
+    "trade_register": "RCS Paris 000 000 018",
     "vat_number": "FR00000000018",
     "address_line_1": "12 rue des Exemples",
     "postal_code": "75011",
