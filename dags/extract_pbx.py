@@ -61,10 +61,9 @@ def make_dag(pbx: Pbx) -> DAG:
         @task(outlets=[RAW_TICKETS])
         def check_raw(batch_ids: list[int]) -> None:
             """Hold the new batches against the expectations of raw; only then wake the build."""
-            from tollhouse.checkpoints import check_raw_batch
+            from tollhouse.checkpoints import check_raw_batches
 
-            for batch_id in batch_ids:
-                check_raw_batch(load_settings(), batch_id)
+            check_raw_batches(load_settings(), batch_ids)
 
         check_raw(pull_tickets())
     return dag

@@ -227,6 +227,13 @@ def test_an_ordinary_run_is_limited_to_no_interval() -> None:
     assert run_context(CUCM, AskedRun(), {"from": None, "to": None}).interval is None
 
 
+def test_the_ledger_names_the_kind_of_run_as_airflow_does() -> None:
+    from airflow.utils.types import DagRunType
+
+    run = AskedRun(DagRunType.BACKFILL_JOB, "backfill__1")
+    assert run_context(CUCM, run, {}).run_type == "backfill"
+
+
 def test_parameters_without_a_zone_are_in_the_zone_of_the_pbx() -> None:
     asked = {"from": "2026-07-01T00:00", "to": "2026-07-02T00:00:00+00:00"}
     interval = run_context(CUCM, AskedRun("manual"), asked).interval

@@ -125,7 +125,9 @@ def run_context(pbx: Pbx, dag_run: Any, params: Mapping[str, str | None]) -> Run
         if start >= end:
             raise ValueError(f"{pbx.id}: the interval from {start} to {end} is empty.")
         interval = Interval(start, end)
-    return RunContext(pbx.dag_id, dag_run.run_id, str(dag_run.run_type), interval)
+    # Airflow's run type is an enumeration of strings, which str() would print by its name.
+    run_type = getattr(dag_run.run_type, "value", dag_run.run_type)
+    return RunContext(pbx.dag_id, dag_run.run_id, run_type, interval)
 
 
 def _instant(pbx: Pbx, name: str, text: str | None) -> datetime:
