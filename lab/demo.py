@@ -155,8 +155,10 @@ def _wait_for_mitel(lab: Lab, status: Status) -> None:
 
     _wait_until(
         is_drained,
-        "The collector did not take the Mitel's tickets: see var/log/collector.log and "
-        "`tollhouse collector status`.",
+        lambda: (
+            "The collector did not take the Mitel's tickets: see var/log/collector.log and "
+            "`tollhouse collector status`."
+        ),
     )
 
 
@@ -204,7 +206,7 @@ def _wait_for_build(installation: Installation, api: AirflowApi, status: Status)
     def is_built() -> bool:
         runs = api.runs(BUILD_WAREHOUSE)
         if runs and runs[0]["state"] == "failed":
-            api.wait_for_run(BUILD_WAREHOUSE, runs[0]["dag_run_id"], seconds=RUN_SECONDS)
+            raise DemoError(api.explain(BUILD_WAREHOUSE, runs[0]["dag_run_id"], "failed"))
         with connect(DBT, settings=installation.settings) as connection:
             row = connection.execute(BATCHES_WAITING).fetchone()
         waiting = int(row[0]) if row else 0
@@ -212,10 +214,14 @@ def _wait_for_build(installation: Installation, api: AirflowApi, status: Status)
         status.update(f"Warehouse: {waiting} batches wait, {active} builds run")
         return waiting == 0 and active == 0 and bool(runs)
 
-    _wait_until(
-        is_built,
-        f"The warehouse was not built: see the runs of {BUILD_WAREHOUSE} in the Airflow UI.",
-    )
+    def complain() -> str:
+        explanations = [
+            api.explain(BUILD_WAREHOUSE, run["dag_run_id"], f"is {run['state']}")
+            for run in api.runs(BUILD_WAREHOUSE)[:1]
+        ]
+        return "\n".join(["The warehouse was not built.", *explanations])
+
+    _wait_until(is_built, complain)
 
 
 def _make_invoices(api: AirflowApi, month: BillingMonth, status: Status) -> None:
@@ -227,9 +233,9 @@ def _make_invoices(api: AirflowApi, month: BillingMonth, status: Status) -> None
     api.set_paused(INVOICE_MONTHLY, is_paused=was_paused)
 
 
-def _wait_until(is_done: Callable[[], bool], complaint: str) -> None:
+def _wait_until(is_done: Callable[[], bool], complain: Callable[[], str]) -> None:
     deadline = time.monotonic() + RUN_SECONDS
     while not is_done():
         if time.monotonic() > deadline:
-            raise DemoError(f"{complaint} (waited {RUN_SECONDS:.0f} seconds)")
+            raise DemoError(f"{complain()}\nWaited {RUN_SECONDS:.0f} seconds.")
         time.sleep(0.5)

@@ -139,7 +139,9 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def first_run(stack: Stack) -> subprocess.CompletedProcess[str]:
-    return stack.call("demo")
+    done = stack.call("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
 
 
 def wait_until(is_true: Callable[[], bool], what: str, seconds: float = 120) -> None:
@@ -167,7 +169,6 @@ def assert_agrees_with_the_truth(stack: Stack) -> None:
 def test_the_demo_ends_well_and_shows_what_it_did(
     stack: Stack, first_run: subprocess.CompletedProcess[str]
 ) -> None:
-    assert first_run.returncode == 0, first_run.stdout + first_run.stderr
     for text in [*PBX_IDS, "Rejected", "Not answered", "http://127.0.0.1:", "password"]:
         assert text in first_run.stdout
     documents = [Path(line.strip()) for line in first_run.stdout.splitlines() if ".pdf" in line]

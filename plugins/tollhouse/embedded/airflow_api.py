@@ -117,16 +117,19 @@ class AirflowApi:
             state = self.run_state(dag_id, run_id)
             if state == "success":
                 return
-            tasks = self.task_runs(dag_id, run_id)
             if state == "failed":
-                raise AirflowApiError(_failure(dag_id, run_id, tasks, "failed"))
+                raise AirflowApiError(self.explain(dag_id, run_id, "failed"))
+            tasks = self.task_runs(dag_id, run_id)
             active = [task.task_id for task in tasks if task.state in {"running", "queued"}]
             on_progress(f"{dag_id}: {', '.join(active) or state}")
             time.sleep(0.5)
-        tasks = self.task_runs(dag_id, run_id)
         raise AirflowApiError(
-            _failure(dag_id, run_id, tasks, f"did not end within {seconds:.0f} seconds")
+            self.explain(dag_id, run_id, f"did not end within {seconds:.0f} seconds")
         )
+
+    def explain(self, dag_id: str, run_id: str, what: str) -> str:
+        """Say what happened to a run, with its troubled tasks and their logs."""
+        return _failure(dag_id, run_id, self.task_runs(dag_id, run_id), what)
 
     def get(self, path: str, **parameters: object) -> Any:
         """Return the JSON answer to a GET."""
