@@ -8,7 +8,7 @@
     replay` opens batches again).
 
     Config:
-        after_insert: name of a macro that gets the relation and returns SQL to run on the new rows, in the same transaction.
+        after_insert: names of macros that get the relation and return SQL to run on the new rows, in the same transaction.
 -#}
 {% materialization by_batch, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -48,11 +48,11 @@
             {{ sql }}
         ) as model_query
     {% endcall %}
-    {% if config.get('after_insert') %}
-        {% call statement('after_insert') %}
-            {{ context[config.get('after_insert')](target_relation) }}
+    {% for macro_name in config.get('after_insert', []) %}
+        {% call statement(macro_name) %}
+            {{ context[macro_name](target_relation) }}
         {% endcall %}
-    {% endif %}
+    {% endfor %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing, full_refresh_mode=False)) %}
     {% do persist_docs(target_relation, model) %}

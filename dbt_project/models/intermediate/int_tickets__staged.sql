@@ -2,6 +2,7 @@
     materialized='by_batch',
     tags=['build'],
     indexes=[{'columns': ['batch_id']}, {'columns': ['started_at']}],
+    after_insert=['mark_duplicates', 'settle_repeated_hours'],
 ) }}
 {#- One line per model of PBX: this list is the registry. -#}
 {%- set staging_views = [

@@ -1,0 +1,78 @@
+{#-
+    Gives the state `duplicate` to the tickets of this build that came before in another delivery (rule R20): a PBX that sends
+    its buffer again, a table read under a new generation. Runs when the rows are in.
+
+    The same ticket: same pbx, same start, same body. Two equal tickets within a delivery are two calls, so the second of two
+    is a duplicate only when another delivery, too, brought two. `before` is the order of ticket_id, which landing hands out.
+
+    A few new tickets are looked up one by one, so that their cost does not grow with history; many are hashed. PostgreSQL
+    cannot know yet how many came in this transaction, so the join is chosen here.
+-#}
+{% macro mark_duplicates(relation) %}
+{%- set new_tickets -%}
+    select staged.*
+    from {{ relation }} as staged
+    where staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
+        and staged.state = 'ticket'
+        -- A pbx with one delivery, such as a table that was never rebuilt, has nothing to compare.
+        and staged.pbx_id = any(array(
+            select deliveries.pbx_id
+            from {{ source('raw', 'deliveries') }} as deliveries
+            group by deliveries.pbx_id
+            having count(*) > 1
+        ))
+{%- endset -%}
+{%- set count_query = 'select count(*) from (' ~ new_tickets ~ ') as new_tickets' -%}
+{%- set new_ticket_count = run_query(count_query).columns[0].values()[0] if execute else 0 -%}
+{%- set turned_off = ['enable_hashjoin', 'enable_mergejoin'] if new_ticket_count < 50000 else ['enable_nestloop'] -%}
+
+{% if new_ticket_count > 0 %}
+{% for setting in turned_off %}
+set local {{ setting }} = off;
+{% endfor %}
+create temporary table similar_tickets on commit drop as
+select
+    new_tickets.ticket_id,
+    new_tickets.model,
+    new_tickets.delivery_id,
+    new_tickets.ordinal,
+    earlier.ticket_id as earlier_ticket_id,
+    earlier.delivery_id as earlier_delivery_id,
+    earlier.ordinal as earlier_ordinal
+from ({{ new_tickets }}) as new_tickets
+inner join {{ relation }} as earlier
+    on new_tickets.started_at = earlier.started_at
+    and new_tickets.pbx_id = earlier.pbx_id
+    and new_tickets.talk_seconds = earlier.talk_seconds
+    and new_tickets.direction = earlier.direction
+    and coalesce(new_tickets.caller_number, '') = coalesce(earlier.caller_number, '')
+    and coalesce(new_tickets.called_number, '') = coalesce(earlier.called_number, '')
+where earlier.state in ('ticket', 'duplicate')
+    and earlier.ticket_id < new_tickets.ticket_id
+    and earlier.delivery_id <> new_tickets.delivery_id;
+{% for setting in turned_off %}
+set local {{ setting }} = on;
+{% endfor %}
+
+update {{ relation }} as staged
+set state = 'duplicate', state_reason = 'came_before_in_another_delivery'
+from (
+    select
+        pairs.ticket_id,
+        row_number() over (partition by pairs.delivery_id, pairs.earlier_ticket_id order by pairs.ordinal) as times_here,
+        count(*) over (partition by pairs.ticket_id, pairs.earlier_delivery_id) as times_before
+    from similar_tickets as pairs
+    inner join {{ source('raw', 'tickets') }} as tickets
+        on pairs.model = tickets.model and pairs.delivery_id = tickets.delivery_id and pairs.ordinal = tickets.ordinal
+    inner join {{ source('raw', 'tickets') }} as earlier
+        on pairs.model = earlier.model
+        and pairs.earlier_delivery_id = earlier.delivery_id
+        and pairs.earlier_ordinal = earlier.ordinal
+    where tickets.body = earlier.body
+) as counted
+where staged.ticket_id = counted.ticket_id
+    and counted.times_here <= counted.times_before
+{% else %}
+select 1
+{% endif %}
+{% endmacro %}
