@@ -6,6 +6,7 @@
         {'columns': ['load_id']},
     ],
     pre_hook="{{ forget_numbers_of_older_loads() }}",
+    post_hook="{{ analyze_when_grown(this) }}",
 ) }}
 
 with pbxs as (

@@ -157,6 +157,9 @@ def _write(connection: psycopg.Connection) -> dict[str, int]:
     for name in reversed(PARENTS):
         changed[name] += _run(connection, REMOVE, files[name])
     changed["pbxs"] = date_pbxs(connection)
+    for name, count in changed.items():
+        if count:
+            connection.execute(sql.SQL("analyze directory.{}").format(sql.Identifier(name)))
     return {name: count for name, count in changed.items() if count}
 
 

@@ -11,7 +11,7 @@
         {'columns': ['service_id', 'billing_month']},
         {'columns': ['pbx_id', 'source_call_id', 'started_at']},
     ],
-    post_hook="{{ move_invoiced_legs() }}",
+    post_hook=["{{ move_invoiced_legs() }}", "{{ analyze_when_grown(this) }}"],
 ) }}
 
 with legs as (

@@ -7,6 +7,7 @@
     indexes=[
         {'columns': ['service_id', 'billing_month']},
     ],
+    post_hook="{{ analyze_when_grown(this) }}",
 ) }}
 
 with legs as (
