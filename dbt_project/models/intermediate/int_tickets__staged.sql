@@ -2,14 +2,13 @@
     materialized='by_batch',
     tags=['build'],
     indexes=[{'columns': ['batch_id']}, {'columns': ['started_at']}],
-    after_insert=['mark_duplicates', 'settle_repeated_hours'],
+    after_insert=['analyze_when_grown', 'mark_duplicates', 'settle_repeated_hours'],
 ) }}
 {#- One line per model of PBX: this list is the registry. -#}
 {%- set staging_views = [
     ref('stg_asterisk_mysql__tickets'),
     ref('stg_cisco_cucm__tickets'),
     ref('stg_mitel_3300__tickets'),
-    ref('stg_cisco_cucm__tickets'),
 ] -%}
 
 with tickets as (
