@@ -127,6 +127,12 @@ def test_the_contract_unites_no_model_that_the_registry_does_not_know() -> None:
     assert staged == set(models())
 
 
+def test_the_contract_unites_each_model_once() -> None:
+    text = (DBT_MODELS / "intermediate" / "int_tickets__staged.sql").read_text(encoding="utf-8")
+    named = re.findall(r"ref\('(stg_\w+)'\)", text)
+    assert sorted(named) == sorted(set(named))
+
+
 def test_the_plugin_scan_is_kept_out_of_the_package() -> None:
     ignored = (PROJECT / "plugins" / ".airflowignore").read_text(encoding="utf-8")
     assert "tollhouse/**" in ignored.splitlines()
