@@ -97,7 +97,7 @@ def deploy(settings: Settings, *, with_docs: bool = True, output: TextIO | None 
         run_dbt(settings, "seed", output=output)
         run_dbt(settings, "run", output=output)
         if with_docs:
-            run_dbt(settings, "docs", "generate", output=output)
+            run_dbt(settings, "docs", "generate", "--static", output=output)
 
 
 def build(settings: Settings, *, dag_run_id: str | None = None) -> BuildResult:

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse
 
 from tollhouse.settings import load_settings
+from tollhouse.ui.data_checks import DATA_DOCS_FOLDER, data_checks_page
 from tollhouse.ui.invoices import INVOICES_FOLDER, invoices_page
 
 URL_PREFIX = "/tollhouse"
@@ -45,8 +46,9 @@ def make_app() -> FastAPI:
     app = FastAPI(title="Tollhouse", docs_url=None, redoc_url=None, openapi_url=None)
     router = APIRouter(dependencies=[Depends(requires_access_view(AccessView.WEBSITE))])
     router.add_api_route("/docs/", warehouse_docs, response_class=HTMLResponse, response_model=None)
-    router.add_api_route("/data-checks/{path:path}", data_checks, response_model=None)
-    router.add_api_route("/invoices/", invoices, response_class=HTMLResponse, response_model=None)
+    router.add_api_route("/data-checks/", data_checks, response_class=HTMLResponse)
+    router.add_api_route("/data-checks/site/{path:path}", data_docs_file, response_model=None)
+    router.add_api_route("/invoices/", invoices, response_class=HTMLResponse)
     router.add_api_route("/invoices/files/{path:path}", invoice_file, response_model=None)
     app.include_router(router)
     return app
@@ -62,16 +64,14 @@ def warehouse_docs() -> FileResponse | HTMLResponse:
     return FileResponse(site, media_type="text/html")
 
 
-def data_checks(path: str) -> FileResponse | HTMLResponse:
-    """The Data Docs of Great Expectations: what was checked at the two borders, and the outcome."""
-    site = load_settings().var / "gx" / "data_docs"
-    if not (site / "index.html").exists():
-        return HTMLResponse(
-            NOT_YET.format(
-                reason="No batch has been checked yet: this page fills with the first pull."
-            )
-        )
-    return FileResponse(file_below(site, path or "index.html"))
+def data_checks() -> HTMLResponse:
+    """What was checked at the two borders, and the outcome."""
+    return HTMLResponse(data_checks_page(load_settings()))
+
+
+def data_docs_file(path: str) -> FileResponse:
+    """A file of the Data Docs of Great Expectations."""
+    return FileResponse(file_below(load_settings().var / DATA_DOCS_FOLDER, path))
 
 
 def invoices() -> HTMLResponse:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from psycopg.rows import dict_row
 
 from tollhouse.settings import Settings
+from tollhouse.ui.pages import render_page
 from tollhouse.warehouse import BILLING, connect
 
 #: Folder of the archived documents, below var.
@@ -43,12 +42,9 @@ limit 1000
 
 
 def invoices_page(settings: Settings) -> str:
-    """Return the page as HTML; every text that comes from the directory is escaped (I16)."""
+    """Return the page as HTML."""
     with connect(BILLING, settings=settings) as connection:
         rows: list[dict[str, Any]] = (
             connection.cursor(row_factory=dict_row).execute(ISSUED_INVOICES).fetchall()
         )
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True)
-    )
-    return environment.get_template("invoices.html").render(invoices=rows)
+    return render_page("invoices.html", invoices=rows)
