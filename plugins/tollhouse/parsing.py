@@ -40,13 +40,9 @@ COPY_TICKETS = """
 copy raw.tickets (model, delivery_id, ordinal, ticket_id, batch_id, received_at, body) from stdin
 """
 SELECT_PARSED = """
-select row_to_json(parsed), parsed.pbx_charge_amount::text, tickets.body
+select row_to_json(parsed), parsed.pbx_charge_amount::text
 from {staging_view} as parsed
-inner join raw.tickets as tickets
-    on tickets.model = %(model)s
-    and tickets.delivery_id = parsed.delivery_id
-    and tickets.ordinal = parsed.ordinal
-where parsed.delivery_id = %(delivery_id)s
+where parsed.delivery_id = %s
 order by parsed.ordinal
 """
 
@@ -141,7 +137,7 @@ def parse_tickets(
         try:
             rows = cursor.execute(
                 sql.SQL(SELECT_PARSED).format(staging_view=staging_view(assumed.model)),
-                {"model": model_id, "delivery_id": key},
+                [key],
             ).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
             raise ParsingError(
@@ -151,10 +147,10 @@ def parse_tickets(
     return [
         ParsedTicket(
             ticket.ordinal,
-            body,
+            ticket.body,
             columns | PLACE_NOWHERE | {"ordinal": ticket.ordinal, "pbx_charge_amount": amount},
         )
-        for ticket, (columns, amount, body) in zip(tickets, rows, strict=True)
+        for ticket, (columns, amount) in zip(tickets, rows, strict=True)
     ]
 
 

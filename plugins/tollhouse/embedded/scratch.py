@@ -11,7 +11,6 @@ import hashlib
 import secrets
 import shutil
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -46,7 +45,8 @@ def scratch_warehouse(settings: Settings) -> Iterator[Settings]:
             scratch = _scratch_settings(settings, folder, postgres)
             migrate(scratch)
             if not deployed.exists():
-                run_dbt(scratch, "run", "--select", "path:models/staging", output=sys.stderr)
+                with (folder / "deploy.log").open("w", encoding="utf-8") as log:
+                    run_dbt(scratch, "run", "--select", "path:models/staging", output=log)
                 deployed.write_text(digest, encoding="utf-8")
             yield scratch
         finally:
