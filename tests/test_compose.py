@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tollhouse.cli import app
 from tollhouse.settings import PROJECT, ROLE_PASSWORDS
 
 ALWAYS_ON = ("postgres", "api-server", "scheduler", "dag-processor", "triggerer", "collector")
@@ -121,3 +122,11 @@ def test_the_image_installs_the_lock_and_runs_as_an_ordinary_user() -> None:
     copied_for_the_lock = re.search(r"^COPY (.+) \./$", dockerfile, re.MULTILINE)
     assert copied_for_the_lock
     assert [name for name in copied_for_the_lock[1].split() if not (PROJECT / name).exists()] == []
+
+
+def test_the_commands_of_the_set_up_exist() -> None:
+    script = (PROJECT / "include" / "docker" / "set_up.sh").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"^tollhouse (\w+)", script, re.MULTILINE))
+    offered = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert wanted
+    assert wanted <= offered

@@ -77,6 +77,12 @@ def migrate() -> None:
 
 
 @app.command()
+def deploy() -> None:
+    """Bring the dbt project into the warehouse: seeds, views, tables, documentation."""
+    command("deploy")()
+
+
+@app.command()
 def parse(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="Tickets as the PBX gave them.")
