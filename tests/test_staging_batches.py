@@ -1,0 +1,209 @@
+"""The staged contract: whole batches, tickets sent twice, the hour that comes twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from tollhouse.building import BuildError, run_dbt
+from tollhouse.settings import Settings
+from tollhouse.warehouse import DBT, LOADER, connect
+
+pytestmark = pytest.mark.postgres
+
+PBX_ID = "paris_hq"
+MODEL = "mitel_3300"
+
+
+@pytest.fixture
+def loader(warehouse: Settings) -> Iterator[psycopg.Connection]:
+    with connect(LOADER, settings=warehouse, autocommit=True) as connection:
+        connection.execute(
+            "insert into directory.pbxs (pbx_id, model, transport, time_zone, country) "
+            "values (%s, %s, 'spooled_stream', 'Europe/Paris', 'FR')",
+            [PBX_ID, MODEL],
+        )
+        yield connection
+
+
+def test_a_batch_built_again_leaves_the_same_rows_and_touches_no_other(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    first = land(loader, {"segment 1": [line("09:00"), "no ticket at all", line("99:00")]})
+    stage(warehouse, loader)
+    second = land(loader, {"segment 2": [line("09:10")]})
+    stage(warehouse, loader)
+    before = staged(warehouse)
+
+    loader.execute("update raw.batches set built_at = null where batch_id = %s", [first])
+    stage(warehouse, loader)
+
+    assert staged(warehouse) == before
+    assert [row[0] for row in before] == [first, first, first, second]
+    assert [row[2] for row in before] == ["ticket", "ignored", "rejected", "ticket"]
+
+
+def test_a_ticket_sent_again_in_another_delivery_is_a_duplicate(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    sent_twice, equal, only_here = line("10:00"), line("10:01"), line("10:02")
+    land(loader, {"segment 1": [sent_twice, equal, equal]})
+    stage(warehouse, loader)
+
+    # The PBX sends its buffer again: what came before, one equal call more, and a new call.
+    land(loader, {"segment 2": [sent_twice, equal, equal, equal, only_here]})
+    stage(warehouse, loader)
+
+    assert states_of(warehouse, "segment 1") == ["ticket", "ticket", "ticket"]
+    assert states_of(warehouse, "segment 2") == [
+        "duplicate", "duplicate", "duplicate", "ticket", "ticket",
+    ]  # fmt: skip
+
+
+def test_a_ticket_sent_twice_within_one_build_is_a_duplicate(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    land(loader, {"segment 1": [line("10:00")], "segment 2": [line("10:00"), line("10:05")]})
+
+    stage(warehouse, loader)
+
+    assert states_of(warehouse, "segment 1") == ["ticket"]
+    assert states_of(warehouse, "segment 2") == ["duplicate", "ticket"]
+
+
+def test_equal_tickets_of_two_pbxs_are_two_calls(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    loader.execute(
+        "insert into directory.pbxs (pbx_id, model, transport, time_zone, country) "
+        "values ('lyon_plant', %s, 'spooled_stream', 'Europe/Paris', 'FR')",
+        [MODEL],
+    )
+    land(loader, {"segment 1": [line("10:00")], "segment 2": [line("11:00")]})
+    land(loader, {"segment 3": [line("10:00")], "segment 4": []}, pbx_id="lyon_plant")
+
+    stage(warehouse, loader)
+
+    assert states_of(warehouse, "segment 1") == ["ticket"]
+    assert states_of(warehouse, "segment 3") == ["ticket"]
+
+
+def test_the_order_of_tickets_tells_the_second_of_two_repeated_hours(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    # Ends rise along the lines; the clock goes back at 03:00 summer time, 01:00 UTC.
+    land(
+        loader,
+        {
+            "segment 1": [
+                line("02:10", day="10/25"),
+                line("02:50", day="10/25"),
+                line("02:05", day="10/25"),  # ends before the line above, unless an hour later
+                line("02:52", day="10/25"),  # shown only by the line above
+                line("02:40", day="10/25", duration="01:20:00"),  # a long call of the first hour
+                line("03:00", day="10/25"),
+            ]
+        },
+        received_at=datetime(2026, 10, 26, tzinfo=UTC),
+    )
+
+    stage(warehouse, loader)
+
+    with connect(DBT, settings=warehouse) as connection:
+        rows = connection.execute(
+            "select to_char(started_at, 'HH24:MI'), ended_at - started_at = talk_seconds * "
+            "interval '1 second', time_dst_ambiguous from intermediate.int_tickets__staged "
+            "order by ordinal"
+        ).fetchall()
+    assert rows == [
+        ("00:10", True, True),
+        ("00:50", True, True),
+        ("01:05", True, False),
+        ("01:52", True, False),
+        ("00:40", True, True),
+        ("02:00", True, False),
+    ]
+
+
+def test_a_full_refresh_that_would_lose_history_is_refused(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    land(loader, {"segment 1": [line("09:00")]})
+    stage(warehouse, loader)
+
+    with pytest.raises(BuildError, match="open batches again instead of --full-refresh"):
+        run_dbt(warehouse, "run", "--select", "int_tickets__staged", "--full-refresh")
+
+    assert states_of(warehouse, "segment 1") == ["ticket"]
+
+
+def line(start: str, *, day: str = "03/02", duration: str = "00:00:30") -> str:
+    return f" {day} {start}  {duration} 4216      00199001234               A T003"
+
+
+def land(
+    connection: psycopg.Connection,
+    deliveries: dict[str, list[str]],
+    *,
+    pbx_id: str = PBX_ID,
+    received_at: datetime = datetime(2026, 3, 3, 8, tzinfo=UTC),
+) -> int:
+    """Put deliveries into raw as one batch and return its id."""
+    batch_id = value(
+        connection,
+        "insert into raw.batches (pbx_id, model) values (%s, %s) returning batch_id",
+        pbx_id,
+        MODEL,
+    )
+    for unit, bodies in deliveries.items():
+        delivery_id = value(
+            connection,
+            "insert into raw.deliveries (pbx_id, model, unit) values (%s, %s, %s) "
+            "returning delivery_id",
+            pbx_id,
+            MODEL,
+            unit,
+        )
+        for ordinal, body in enumerate(bodies):
+            connection.execute(
+                "insert into raw.tickets "
+                "(model, delivery_id, ordinal, batch_id, received_at, body) "
+                "values (%s, %s, %s, %s, %s, %s)",
+                [MODEL, delivery_id, ordinal, batch_id, received_at, body],
+            )
+    return batch_id
+
+
+def stage(warehouse: Settings, connection: psycopg.Connection) -> None:
+    """Build the staged contract for the batches that wait, and close them."""
+    build_id = value(connection, "insert into raw.builds default values returning build_id")
+    connection.execute("update raw.batches set build_id = %s where built_at is null", [build_id])
+    run_dbt(warehouse, "run", "--select", "int_tickets__staged")
+    connection.execute("update raw.batches set built_at = now() where built_at is null")
+
+
+def staged(warehouse: Settings) -> list[tuple[object, ...]]:
+    with connect(DBT, settings=warehouse) as connection:
+        return connection.execute(
+            "select batch_id, ticket_id, state, staged.* from intermediate.int_tickets__staged "
+            "as staged order by ticket_id"
+        ).fetchall()
+
+
+def states_of(warehouse: Settings, unit: str) -> list[str]:
+    with connect(DBT, settings=warehouse) as connection:
+        rows = connection.execute(
+            "select state from intermediate.int_tickets__staged inner join raw.deliveries "
+            "using (delivery_id) where unit = %s order by ordinal",
+            [unit],
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def value(connection: psycopg.Connection, query: str, *parameters: object) -> int:
+    row = connection.execute(query.encode(), parameters).fetchone()
+    assert row is not None
+    return int(row[0])
