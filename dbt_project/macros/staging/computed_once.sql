@@ -5,4 +5,6 @@
     steps of parsing would be computed hundreds of times. It does not fold a query that has a CTE of its own, used or not; and,
     unlike after `offset 0` or `materialized`, filters (batch_id) still pass down through it to raw.tickets.
 -#}
-{% macro computed_once() %}with not_folded as (select){% endmacro %}
+{% macro computed_once() -%}
+with not_folded as (select)
+{% endmacro %}
