@@ -26,6 +26,11 @@ def variables_of(text: str) -> set[str]:
     return set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", "\n".join(lines)))
 
 
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
+def test_the_passwords_go_neither_into_git_nor_into_the_image(name: str) -> None:
+    assert ".env" in (PROJECT / name).read_text(encoding="utf-8").splitlines()
+
+
 def test_every_part_of_the_installation_is_a_service(compose: dict[str, Any]) -> None:
     assert set(ALWAYS_ON) <= set(compose["services"])
     assert "profiles" not in compose["services"]["collector"]
