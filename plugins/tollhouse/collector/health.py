@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -113,6 +112,6 @@ def read_health(
     try:
         with urllib.request.urlopen(url, timeout=timeout_seconds) as response:
             pbxs = json.load(response)["pbxs"]
-    except (OSError, urllib.error.URLError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError):
         return None
     return {entry["pbx_id"]: entry for entry in pbxs}

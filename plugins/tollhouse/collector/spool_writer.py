@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import logging
 import os
 import time
 import uuid
@@ -40,8 +39,6 @@ from tollhouse.collector.spool import (
 from tollhouse.collector.spool_repair import close_torn_segment
 
 LOCK_FILE = "spool.lock"
-
-logger = logging.getLogger(__name__)
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 

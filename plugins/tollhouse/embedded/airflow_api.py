@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-FINISHED_STATES = frozenset({"success", "failed"})
-
 
 class AirflowApiError(Exception):
     """Airflow refused a request, did not answer, or a run failed; the message says which."""
@@ -36,19 +34,13 @@ class AirflowApi:
     password: str = field(repr=False)
     _token: str = field(default="", repr=False)
 
-    def is_healthy(self) -> bool:
-        """Whether the server answers and sees a live scheduler, DAG processor and triggerer."""
-        return not self.unhealthy_components()
-
     def unhealthy_components(self) -> list[str]:
         """Names of the components that are not healthy yet; all of them while nothing answers."""
         try:
             health = self._send("GET", "/api/v2/monitor/health", None)
         except AirflowApiError:
             return ["api_server"]
-        return [
-            name for name, component in health.items() if component.get("status") not in {"healthy"}
-        ]
+        return [name for name, component in health.items() if component.get("status") != "healthy"]
 
     def dag_ids(self) -> dict[str, bool]:
         """Return the DAGs that the DAG processor has stored, each with whether it is paused."""

@@ -219,7 +219,7 @@ def render_chunk(settings: Settings, chunk: dict[str, Any]) -> list[str]:
     files: list[ArchivedFile] = []
     faults: list[str] = []
     with open_billing(settings) as connection:
-        for identity, invoice in _invoices_to_render(connection, settings, chunk):
+        for identity, invoice in _invoices_to_render(connection, chunk):
             try:
                 files += _render_one(connection, settings, identity, invoice)
             except (PrintError, RenderError, ArchiveError) as error:
@@ -315,7 +315,7 @@ def _chunks(act: str, month: str, ids: list[Any]) -> list[dict[str, Any]]:
 
 
 def _invoices_to_render(
-    connection: psycopg.Connection, settings: Settings, chunk: dict[str, Any]
+    connection: psycopg.Connection, chunk: dict[str, Any]
 ) -> Iterable[tuple[int | None, Any]]:
     """Yield invoice ids, or drafts, one by one: calls are read only when their turn comes."""
     if chunk["act"] == ISSUE:

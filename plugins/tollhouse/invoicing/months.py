@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date
 
 MONTH_PATTERN = re.compile(r"^(20[0-9]{2})-(0[1-9]|1[0-2])$")
 
@@ -30,17 +29,6 @@ def month_text(month: date) -> str:
     return f"{month:%Y-%m}"
 
 
-def next_month(month: date) -> date:
-    """Return the first day of the month after."""
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
-
-
 def previous_month(day: date) -> date:
     """Return the first day of the month before the one that holds ``day``."""
     return date(day.year - (day.month == 1), (day.month - 2) % 12 + 1, 1)
-
-
-def month_end(month: date, time_zone: str) -> datetime:
-    """Return the instant at which a month ends, from the calendar of a time zone (R2)."""
-    midnight = datetime.combine(next_month(month), time(), tzinfo=ZoneInfo(time_zone))
-    return midnight.astimezone(UTC)
