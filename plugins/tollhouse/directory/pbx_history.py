@@ -45,10 +45,16 @@ insert into directory.pbxs ({columns}, valid_from)
 select
     {columns},
     case
-        when exists (select from directory.pbxs as earlier where earlier.pbx_id =
-        staged_pbxs.pbx_id) then current_date else '-infinity' end from staged_pbxs where not exists
-        ( select from directory.pbxs as in_force where in_force.pbx_id = staged_pbxs.pbx_id and
-        in_force.valid_to = 'infinity' )
+        when exists (
+            select from directory.pbxs as earlier where earlier.pbx_id = staged_pbxs.pbx_id
+        ) then current_date
+        else '-infinity'
+    end
+from staged_pbxs
+where not exists (
+    select from directory.pbxs as in_force
+    where in_force.pbx_id = staged_pbxs.pbx_id and in_force.valid_to = 'infinity'
+)
 """
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
@@ -23,12 +23,12 @@ class Framing:
 
     Attributes:
         kind: ``lines`` (a ticket a line), ``header_lines`` (the first line names the columns and is
-        kept on the
-            delivery), ``json_rows`` (one JSON object a line: SQL and API rows).
+            kept on the delivery), ``json_rows`` (one JSON object a line: SQL and API rows).
         header_line_count: lines at the top of a file that are not tickets (CUCM: names and types).
         wrap_columns: a line of exactly this many characters continues on the next one ...
         ticket_start: ... unless the next one matches this pattern (a regular expression on the
-        decoded line). maximum_bytes: a longer line is cut there and kept as a damaged ticket.
+            decoded line).
+        maximum_bytes: a longer line is cut there and kept as a damaged ticket.
     """
 
     kind: FramingKind
@@ -112,6 +112,5 @@ def models() -> dict[str, Model]:
             raise ValueError(
                 f"{module.__file__} declares {model.model_id!r}: module and id must agree."
             )
-        object.__setattr__(model, "guide", (module.__doc__ or "").strip())
-        found[model.model_id] = model
+        found[model.model_id] = replace(model, guide=(module.__doc__ or "").strip())
     return found
