@@ -1,13 +1,14 @@
 {#-
-    Steps (CTEs) that read a wall-clock time of a PBX as an instant (rule R3); null stays null. They add to the columns of
+    Two steps (CTEs) that read a wall-clock time of a PBX as an instant (rule R3); null stays null. They add to the columns of
     `source`:
-        instant        timestamptz  the first occurrence of a repeated hour; a missing hour shifted forward
-        is_repeated    boolean      the clock showed this time twice
+        converted      timestamptz  as PostgreSQL reads it: a repeated time as its second occurrence, a missing one shifted
+                                    forward by the hour that is missing
+        gone_back      interval     null, or how long before `converted` the clock had shown the same time
         is_missing     boolean      the clock never showed this time
+    The instant is the first occurrence: coalesce(converted - gone_back, converted).
 
-    PostgreSQL reads a repeated time as its second occurrence and shifts a missing one forward. Since 2010 no zone has changed
-    its clock between 07:00 and 21:00 local time: most tickets need one conversion instead of several. Clocks go back by one
-    hour, by 30 minutes (Lord Howe) or by two hours (Troll).
+    Since 2010 no zone has changed its clock between 07:00 and 21:00 local time: most tickets need one conversion instead of
+    several. Clocks go back by one hour, by 30 minutes (Lord Howe) or by two hours (Troll).
 
     Args:
         step: name of the last of the steps.
@@ -15,21 +16,13 @@
         local_time, time_zone: expressions over its columns.
 -#}
 {% macro clock_instants(step, source, local_time, time_zone) -%}
-{{ step }}_read as (
-    {{ computed_once() }}
-    select
-        *,
-        {{ local_time }} as clock_time
-    from {{ source }}
-),
-
 {{ step }}_converted as (
     {{ computed_once() }}
     select
         *,
-        clock_time at time zone {{ time_zone }} as converted,
-        date_part('hour', clock_time) not between 7 and 20 as is_near_change
-    from {{ step }}_read
+        {{ local_time }} at time zone {{ time_zone }} as converted,
+        case when date_part('hour', {{ local_time }}) not between 7 and 20 then {{ local_time }} end as night_time
+    from {{ source }}
 ),
 
 {{ step }} as (
@@ -37,20 +30,13 @@
     select
         *,
         case
-            when not is_near_change then converted
+            when night_time is null then null
             {%- for gone_back in ['1 hour', '30 minutes', '2 hours'] %}
-            when (converted - interval '{{ gone_back }}') at time zone {{ time_zone }} = clock_time
-                then converted - interval '{{ gone_back }}'
+            when (converted - interval '{{ gone_back }}') at time zone {{ time_zone }} = night_time
+                then interval '{{ gone_back }}'
             {%- endfor %}
-            else converted
-        end as instant,
-        is_near_change and (
-            {%- for gone_back in ['1 hour', '30 minutes', '2 hours'] %}
-            (converted - interval '{{ gone_back }}') at time zone {{ time_zone }} = clock_time
-            {{- ' or' if not loop.last }}
-            {%- endfor %}
-        ) as is_repeated,
-        is_near_change and converted at time zone {{ time_zone }} <> clock_time as is_missing
+        end as gone_back,
+        coalesce(converted at time zone {{ time_zone }} <> night_time, false) as is_missing
     from {{ step }}_converted
 )
 {%- endmacro %}

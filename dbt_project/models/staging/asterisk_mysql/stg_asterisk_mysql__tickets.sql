@@ -167,10 +167,9 @@ epochs as (
     {{ computed_once() }}
     select
         *,
-        case
-            when is_repeated
-                then to_timestamp(substring(uniqueid from '([0-9]{9,10})[.][0-9]+$')::bigint)
-        end as channel_made_at
+        coalesce(converted - gone_back, converted) as instant,
+        case when gone_back is not null then to_timestamp(substring(uniqueid from '([0-9]{9,10})[.][0-9]+$')::bigint) end
+            as channel_made_at
     from instants
 ),
 
@@ -307,8 +306,8 @@ final as (
         null::text as pbx_charge_currency,
         case when is_ticket then false end as time_is_minute,
         case when is_ticket then false end as time_year_inferred,
-        is_repeated and proven_instant is null as time_dst_ambiguous,
-        is_missing as time_dst_shifted
+        case when is_ticket then gone_back is not null and proven_instant is null end as time_dst_ambiguous,
+        case when is_ticket then is_missing end as time_dst_shifted
     from durations
 )
 
