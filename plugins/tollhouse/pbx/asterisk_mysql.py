@@ -35,7 +35,8 @@ table run it at night: the table is locked while it is rewritten.
 A row does not say it. List your trunks in the entry, as they stand in the `channel` columns:
 `trunks: ["PJSIP/carrier", "DAHDI/"]`. Or let the dialplan mark the calls with
 `Set(CDR(amaflags)=…)`, 2 (*billing*) on outgoing and 3 (*documentation*) on incoming ones. Left
-alone, Asterisk writes 3 on every row, so the marks are believed only where the entry says so.
+alone, Asterisk writes 3 on every row, so the marks are believed only where the entry's `settings`
+hold `amaflags_direction: true`.
 
 ## Rights
 

@@ -17,7 +17,7 @@
 with pbxs as (
     select
         pbx_id,
-        {{ valid_time_zone("coalesce(settings ->> 'table_time_zone', time_zone)") }} as time_zone,
+        {{ valid_time_zone('time_zone') }} as time_zone,
         answer_threshold_seconds,
         lower(trunks::text)::text[] as trunks,
         coalesce(settings ->> 'amaflags_direction' = 'true', false) as amaflags_tell_direction

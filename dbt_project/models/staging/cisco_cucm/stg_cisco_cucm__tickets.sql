@@ -48,16 +48,16 @@ tickets as (
 ),
 
 -- Cut at the quotes, every second piece is within quotes; nothing between two of those is a quote written twice.
-lines as (
+unquoted as (
     {{ computed_once() }}
     select
         *,
         case
-            when body not like '%"%' then string_to_array(body, ',')
+            when body not like '%"%' then body
             when has_closed_quotes
-                then string_to_array(
-                    (
-                        select string_agg(
+                then (
+                    select
+                        string_agg(
                             case
                                 when pieces.place % 2 = 0 then replace(pieces.piece, ',', {{ quoted_comma }})
                                 when pieces.piece = '' and pieces.place > 1 and pieces.place < pieces.piece_count then '"'
@@ -65,18 +65,24 @@ lines as (
                             end,
                             '' order by pieces.place
                         )
-                        from (
-                            select
-                                split.piece,
-                                split.place,
-                                cardinality(string_to_array(body, '"')) as piece_count
-                            from unnest(string_to_array(body, '"')) with ordinality as split (piece, place)
-                        ) as pieces
-                    ),
-                    ','
+                    from (
+                        select
+                            split.piece,
+                            split.place,
+                            cardinality(string_to_array(body, '"')) as piece_count
+                        from unnest(string_to_array(body, '"')) with ordinality as split (piece, place)
+                    ) as pieces
                 )
-        end as column_values
+        end as line
     from tickets
+),
+
+lines as (
+    {{ computed_once() }}
+    select
+        *,
+        string_to_array(line, ',') as column_values
+    from unquoted
 ),
 
 records as (
@@ -100,13 +106,12 @@ cdr as (
         received_at,
         answer_threshold_seconds,
         trunks,
+        {%- for column in columns %}
+        nullif(btrim(replace(record ->> '{{ column | lower }}', {{ quoted_comma }}, ',')), '') as {{ column | lower }},
+        {%- endfor %}
         column_names is not null as has_header,
         record is not null as is_record,
-        record ? 'callingpartynumberpartition' as has_partition_column,
-        {%- for column in columns %}
-        nullif(btrim(replace(record ->> '{{ column | lower }}', {{ quoted_comma }}, ',')), '') as {{ column | lower }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        record ? 'callingpartynumberpartition' as has_partition_column
     from records
 ),
 
@@ -156,7 +161,7 @@ verdicts as (
             when not is_record then 'other_than_the_columns_named:layout'
             when cdrrecordtype = '2' then 'call_quality_record'
             when cdrrecordtype = 'INTEGER' then 'column_types'
-            when cdrrecordtype is distinct from '1' then 'unknown_code:cdrRecordType'
+            when coalesce(cdrrecordtype, '') <> '1' then 'unknown_code:cdrRecordType'
             when is_to_bridge and is_recording then 'recording_leg'
             when coalesce(datetimeorigination_number, 0) = 0 then 'no_time:dateTimeOrigination'
             when coalesce(datetimedisconnect_number, 0) = 0 then 'no_time:dateTimeDisconnect'
