@@ -179,16 +179,13 @@ def test_two_pulls_of_one_pbx_land_one_after_the_other(warehouse: Settings) -> N
     assert [batch[1] for batch in batches(warehouse)] == [1000]
 
 
-def test_a_run_that_waits_too_long_for_another_says_so(
-    warehouse: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(landing, "LOCK_WAIT_SECONDS", 1)
+def test_a_run_that_waits_too_long_for_another_says_so(warehouse: Settings) -> None:
     with (
         connection_of(warehouse) as first,
         connection_of(warehouse) as second,
         landing_lock(first, "paris_hq"),
         pytest.raises(LandingBusyError, match="extract__paris_hq"),
-        landing_lock(second, "paris_hq"),
+        landing_lock(second, "paris_hq", wait_seconds=1),
     ):
         pass
 

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 
 from tollhouse.settings import Settings
-from tollhouse.warehouse import BUILD_LOCKS, DBT, LOADER, connect, lock_number
+from tollhouse.warehouse import BUILD_LOCKS, DBT, LOADER, WAREHOUSE, advisory_lock, connect
 
 #: The name dbt's sessions carry while a build or a deployment runs them.
 BUILD_APPLICATION = "tollhouse_build"
@@ -202,14 +202,9 @@ def _dbt_environment(settings: Settings) -> dict[str, str]:
 @contextmanager
 def _alone(connection: psycopg.Connection, settings: Settings) -> Iterator[None]:
     """Hold the build lock; end what a killed build left running."""
-    keys = [BUILD_LOCKS, lock_number("warehouse")]
-    connection.execute("select pg_advisory_lock(%s, %s)", keys)
-    try:
+    with advisory_lock(connection, BUILD_LOCKS, WAREHOUSE):
         _end_orphans(settings)
         yield
-    finally:
-        if not connection.closed:
-            connection.execute("select pg_advisory_unlock(%s, %s)", keys)
 
 
 def _end_orphans(settings: Settings) -> None:

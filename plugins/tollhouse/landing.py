@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from tollhouse.framing import Ticket
-from tollhouse.warehouse import LANDING_LOCKS, lock_number
+from tollhouse.warehouse import LANDING_LOCKS, advisory_lock, lock_number
 
 #: So many tickets, or characters of them, are held in memory and copied at a time.
 CHUNK_TICKETS = 20_000
@@ -145,28 +145,25 @@ class KnownDeliveries:
 
 
 @contextmanager
-def landing_lock(connection: psycopg.Connection, pbx_id: str) -> Iterator[None]:
+def landing_lock(
+    connection: psycopg.Connection, pbx_id: str, *, wait_seconds: float = LOCK_WAIT_SECONDS
+) -> Iterator[None]:
     """Hold the landing lock of a PBX: from reading IDLAST until it is moved.
 
     Raises:
-        LandingBusyError: another run holds it for longer than LOCK_WAIT_SECONDS.
+        LandingBusyError: another run holds it for longer than ``wait_seconds``.
     """
-    keys = [LANDING_LOCKS, lock_number(pbx_id)]
-    try:
-        with connection.transaction():
-            connection.execute(f"set local lock_timeout = '{LOCK_WAIT_SECONDS}s'".encode())
-            connection.execute("select pg_advisory_lock(%s, %s)", keys)
-    except psycopg.errors.LockNotAvailable as error:
-        raise LandingBusyError(
-            f"{pbx_id}: another run has been landing for {LOCK_WAIT_SECONDS // 60} minutes. Look "
-            f"for a running extract__{pbx_id} (a backfill, perhaps), let it finish and try again."
-        ) from error
-    try:
+    with ExitStack() as held:
+        try:
+            held.enter_context(
+                advisory_lock(connection, LANDING_LOCKS, pbx_id, wait_seconds=wait_seconds)
+            )
+        except psycopg.errors.LockNotAvailable as error:
+            raise LandingBusyError(
+                f"{pbx_id}: another run has been landing for {wait_seconds:.0f} seconds. Look for "
+                f"a running extract__{pbx_id} (a backfill, perhaps), let it finish and try again."
+            ) from error
         yield
-    finally:
-        # A lost connection has let go of the lock already.
-        with suppress(psycopg.OperationalError):
-            connection.execute("select pg_advisory_unlock(%s, %s)", keys)
 
 
 def land(

@@ -21,7 +21,7 @@ from tollhouse.directory.pbx_history import date_pbxs
 from tollhouse.directory.reading import Directory, read_directory
 from tollhouse.directory.staging import stage
 from tollhouse.settings import Settings, load_settings
-from tollhouse.warehouse import BUILD_LOCKS, LOADER, connect, lock_number
+from tollhouse.warehouse import BUILD_LOCKS, LOADER, WAREHOUSE, connect, lock_number
 
 #: Tables that other rows refer to: their rows are updated in place, and removed only after what
 #: refers to them.
@@ -105,7 +105,7 @@ def load_directory(
         # A build reads the directory in many statements: it sees it before or after this load,
         # never between.
         connection.execute(
-            "select pg_advisory_xact_lock(%s, %s)", [BUILD_LOCKS, lock_number("warehouse")]
+            "select pg_advisory_xact_lock(%s, %s)", [BUILD_LOCKS, lock_number(WAREHOUSE)]
         )
         if _is_loaded(connection, directory):
             return LoadResult(None, directory.count_rows(), {})

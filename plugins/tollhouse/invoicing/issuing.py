@@ -34,7 +34,7 @@ from tollhouse.invoicing.gates import (
     check_overrides,
     run_gates,
 )
-from tollhouse.warehouse import BUILD_LOCKS, ISSUING_LOCKS, lock_number
+from tollhouse.warehouse import BUILD_LOCKS, ISSUING_LOCKS, WAREHOUSE, advisory_lock
 
 SET_ASIDE = """
 insert into billing.set_aside (ticket_id, reason, named_by)
@@ -189,16 +189,12 @@ def issue_month(
 
 @contextmanager
 def _nobody_else(connection: psycopg.Connection) -> Iterator[None]:
-    """Keep other issues and builds out; the locks fall with the connection if this process dies."""
-    locks = [(ISSUING_LOCKS, lock_number("issue")), (BUILD_LOCKS, lock_number("warehouse"))]
-    for lock in locks:
-        connection.execute("select pg_advisory_lock(%s, %s)", lock)
-    try:
+    """Keep other issues and builds out."""
+    with (
+        advisory_lock(connection, ISSUING_LOCKS, "issue"),
+        advisory_lock(connection, BUILD_LOCKS, WAREHOUSE),
+    ):
         yield
-    finally:
-        if not connection.closed and not connection.broken:
-            for lock in reversed(locks):
-                connection.execute("select pg_advisory_unlock(%s, %s)", lock)
 
 
 def _set_aside(
