@@ -216,16 +216,22 @@ group by legs.service_id, legs.rating_reason
 order by legs.service_id, legs.rating_reason
 """
 
+#: The first of each service: many of one must not hide those of another.
 CALLS_ONCE = """
-select calls.service_id, 'ticket ' || calls.ticket_id::text,
+with doubled as (
+    select calls.service_id, calls.ticket_id,
+        row_number() over (partition by calls.service_id order by calls.ticket_id) as place
+    from taken_calls as calls
+    left join billing.invoice_calls as invoiced
+        on calls.ticket_id = invoiced.ticket_id
+    group by calls.service_id, calls.ticket_id
+    having count(*) > 1 or count(invoiced.ticket_id) > 0
+)
+select service_id, 'ticket ' || ticket_id::text,
     'stands on an invoice already, or twice in the draft'
-from taken_calls as calls
-left join billing.invoice_calls as invoiced
-    on calls.ticket_id = invoiced.ticket_id
-group by calls.service_id, calls.ticket_id
-having count(*) > 1 or count(invoiced.ticket_id) > 0
-order by calls.ticket_id
-limit 20
+from doubled
+where place <= 20
+order by ticket_id
 """
 
 CALLS_PRINTABLE = """
