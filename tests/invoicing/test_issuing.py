@@ -91,6 +91,9 @@ def test_what_is_issued_cannot_be_changed_or_deleted(warehouse: Settings) -> Non
             "delete from billing.invoices",
             "update billing.invoice_lines set net_amount = 0",
             "update billing.invoice_calls set exact_amount = 0",
+            "delete from billing.invoice_calls",
+            "truncate billing.invoice_calls",
+            "truncate billing.invoices cascade",
         ):
             with pytest.raises(psycopg.errors.RaiseException, match="immutable"):
                 owner.execute(statement)
