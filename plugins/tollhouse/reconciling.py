@@ -150,7 +150,7 @@ select
     sum(talk_seconds)::bigint as talk_seconds,
     sum(billed_seconds)::bigint as billed_seconds,
     sum(sale_amount) as sale_amount,
-    min(sale_currency) as sale_currency,
+    sale_currency,
     count(*) filter (
         where case
             when rating_state = 'rated' then
@@ -163,8 +163,8 @@ select
         end
     ) as contradicting_count
 from marts.fct_call_legs
-group by pbx_id, rating_state
-order by pbx_id, rating_state
+group by pbx_id, rating_state, sale_currency
+order by pbx_id, rating_state, sale_currency
 """
 
 INVOICED_CALLS = """
