@@ -19,7 +19,12 @@ import mysql.connector
 
 from lab.asterisk import TABLE
 from tollhouse.embedded.postgres import cluster_home
-from tollhouse.embedded.processes import BackgroundProcess, ProcessError, require_free_port
+from tollhouse.embedded.processes import (
+    BackgroundProcess,
+    ProcessError,
+    require_free_port,
+    server_user,
+)
 
 DATABASE = "asteriskcdrdb"
 READER = "tollhouse_reader"
@@ -62,7 +67,7 @@ class LabMariadb:
             return
         self.process.stop()
         require_free_port(self.port, PORT_VARIABLE, "the lab's MariaDB")
-        user = _server_user()
+        user = server_user(SERVER_USER)
         data = self.home / "data"
         if not (self.home / "made").exists():
             self._make(data, user)
@@ -161,18 +166,3 @@ def _program(name: str) -> str:
             "apt-get install mariadb-server-core mariadb-client-core"
         )
     return path
-
-
-def _server_user() -> pwd.struct_passwd | None:
-    """The system user that the server runs as when root starts it."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(SERVER_USER)
-    except KeyError:
-        subprocess.run(  # noqa: S603
-            ["/usr/sbin/useradd", "--system", "--user-group", "--no-create-home",
-             "--shell", "/usr/sbin/nologin", SERVER_USER],
-            check=True,
-        )  # fmt: skip
-        return pwd.getpwnam(SERVER_USER)

@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from tollhouse.embedded.processes import port_is_taken, server_user
 
 SERVER_USER = "tollhouse-postgres"
 SUPERUSER = "postgres"
@@ -95,7 +95,7 @@ class EmbeddedPostgres:
             return
         if not (self.data / "PG_VERSION").exists():
             self._make_cluster()
-        if _port_is_taken(self.port):
+        if port_is_taken(self.port):
             raise PostgresError(
                 f"Port {self.port} is taken by another program: stop it, or set "
                 "TOLLHOUSE_POSTGRES_PORT to a free port."
@@ -172,7 +172,7 @@ class EmbeddedPostgres:
     def _run(
         self, program: str, *arguments: str, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        user = _server_user()
+        user = server_user(SERVER_USER)
         done = subprocess.run(  # noqa: S603 - our own binaries, no shell
             [str(binaries() / program), *arguments],
             stdin=subprocess.DEVNULL,
@@ -224,29 +224,9 @@ def _is_open_to_others(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in existing)
 
 
-def _server_user() -> pwd.struct_passwd | None:
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam(SERVER_USER)
-    except KeyError:
-        subprocess.run(  # noqa: S603
-            ["/usr/sbin/useradd", "--system", "--user-group", "--no-create-home",
-             "--shell", "/usr/sbin/nologin", SERVER_USER],
-            check=True,
-        )  # fmt: skip
-        return pwd.getpwnam(SERVER_USER)
-
-
 def _give_to_server_user(folder: Path) -> None:
-    user = _server_user()
+    user = server_user(SERVER_USER)
     if user is None:
         return
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, user.pw_uid, user.pw_gid)
-
-
-def _port_is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

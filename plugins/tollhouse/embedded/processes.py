@@ -149,6 +149,21 @@ def recorded_processes(var: Path) -> list[BackgroundProcess]:
     return [BackgroundProcess(path.stem, var) for path in files]
 
 
+def server_user(name: str) -> pwd.struct_passwd | None:
+    """Return the system user that a server runs as when root starts it, made if it is absent."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        subprocess.run(  # noqa: S603
+            ["/usr/sbin/useradd", "--system", "--user-group", "--no-create-home",
+             "--shell", "/usr/sbin/nologin", name],
+            check=True,
+        )  # fmt: skip
+        return pwd.getpwnam(name)
+
+
 def port_is_taken(port: int) -> bool:
     """Whether something listens on this loopback port."""
     with socket.socket() as probe:
