@@ -109,7 +109,8 @@ def _deploy(settings: Settings) -> None:
     digest = hashlib.sha256()
     for path in sorted((settings.project / "dbt_project").rglob("*")):
         if path.is_file():
-            digest.update(f"{path.name}\0".encode() + path.read_bytes())
+            name = path.relative_to(settings.project)
+            digest.update(f"{name}\0".encode() + path.read_bytes())
     deployed = settings.var / "dbt" / "deployed.sha256"
     if deployed.exists() and deployed.read_text() == digest.hexdigest() and _is_deployed(settings):
         return

@@ -70,7 +70,8 @@ def _digest_of_sources(settings: Settings) -> str:
     ]
     digest = hashlib.sha256()
     for path in sorted(sources):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        # By its path: a model that moves to another folder is another model.
+        digest.update(str(path).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
