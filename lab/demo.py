@@ -228,9 +228,11 @@ def _make_invoices(api: AirflowApi, month: BillingMonth, status: Status) -> None
     """Draft and issue a month; the DAG is left as it was found, paused or not."""
     was_paused = api.dag_ids()[INVOICE_MONTHLY]
     api.set_paused(INVOICE_MONTHLY, is_paused=False)
-    for act in ("draft", "issue"):
-        _run_dag(api, INVOICE_MONTHLY, {"month": month.text, "act": act}, status)
-    api.set_paused(INVOICE_MONTHLY, is_paused=was_paused)
+    try:
+        for act in ("draft", "issue"):
+            _run_dag(api, INVOICE_MONTHLY, {"month": month.text, "act": act}, status)
+    finally:
+        api.set_paused(INVOICE_MONTHLY, is_paused=was_paused)
 
 
 def _wait_until(is_done: Callable[[], bool], complain: Callable[[], str]) -> None:
