@@ -20,6 +20,7 @@ from tollhouse.pbx_check.report import (
     age_step,
 )
 from tollhouse.settings import Settings
+from tollhouse.transports.dropped_files import ARCHIVE_FOLDER
 
 #: Only so many of the newest files are opened in search of tickets: empty ones are ordinary.
 OPENED_FILES = 50
@@ -115,9 +116,9 @@ def _matching(files: list[Path], pattern: str, ignored_pattern: str | None) -> l
 
 
 def _archived_files(folder: Path, pattern: str, ignored_pattern: str | None) -> list[Path]:
-    archive = folder / "archive"
+    archive = folder / ARCHIVE_FOLDER
     try:
-        files = [path for path in archive.rglob("*") if path.is_file()]
+        files = [path for path in archive.iterdir() if path.is_file() and not path.is_symlink()]
     except OSError:
         return []  # the folder itself could be read: an archive that cannot is no fault of the PBX
     return _matching(files, pattern, ignored_pattern)

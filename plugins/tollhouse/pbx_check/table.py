@@ -28,9 +28,11 @@ from tollhouse.transports import SourceError
 from tollhouse.transports.sql_table import (
     INTEGER_TYPES,
     Source,
+    as_text,
     find_source,
     highest_id,
     open_database,
+    quoted_name,
     read_rows,
 )
 
@@ -72,7 +74,7 @@ def _log_in(report: Report, pbx: Pbx, connection: PbxConnection) -> Any:
         raise _login_failure(connection, error) from error
     with closing(database.cursor()) as cursor:
         cursor.execute("show status like 'Ssl_cipher'")
-        cipher = _text(cursor.fetchone()[1])
+        cipher = as_text(cursor.fetchone()[1])
     report.ok(
         "TLS", f"encrypted with {cipher}" if cipher else "none: the connection is not encrypted"
     )
@@ -135,7 +137,7 @@ def _check_rights(
     report: Report, database: Any, connection: PbxConnection, schema: str, table: str
 ) -> None:
     """Read nothing from the table: the server tells a missing right from a missing table."""
-    name = f"{_quoted(schema)}.{_quoted(table)}"
+    name = f"{quoted_name(schema)}.{quoted_name(table)}"
     account = f"'{connection.login}'@'this machine'"
     try:
         with closing(database.cursor()) as cursor:
@@ -173,7 +175,7 @@ def _check_id_column(report: Report, pbx: Pbx, database: Any, schema: str, table
             (schema, table),
         )
         columns = {
-            _text(name).lower(): (_text(data_type).lower(), _text(use))
+            as_text(name).lower(): (as_text(data_type).lower(), as_text(use))
             for name, data_type, use in cursor.fetchall()
         }
     data_type, use = columns.get(key.lower(), ("", ""))
@@ -185,16 +187,16 @@ def _check_id_column(report: Report, pbx: Pbx, database: Any, schema: str, table
             "id column",
             f"{schema}.{table} has no whole-number column {key!r} that grows with each row"
             + (f" (it is {data_type})" if data_type else ""),
-            f"As an administrator: alter table {_quoted(schema)}.{_quoted(table)} add column "
-            f"{_quoted(key)} int unsigned not null auto_increment {constraint}; then reload "
-            "Asterisk's CDR module. If another column grows, name it in settings.key.",
+            f"As an administrator: alter table {quoted_name(schema)}.{quoted_name(table)} "
+            f"add column {quoted_name(key)} int unsigned not null auto_increment {constraint}; "
+            "then reload Asterisk's CDR module. If another column grows, name it in settings.key.",
         )
     if not use:
         report.warn(
             "id column",
             f"{key!r} has no index",
             f"Each pull reads the whole table: create unique index cdr_{key} on "
-            f"{_quoted(schema)}.{_quoted(table)} ({_quoted(key)}).",
+            f"{quoted_name(schema)}.{quoted_name(table)} ({quoted_name(key)}).",
         )
     else:
         report.ok("id column", f"{key!r}, {data_type}, indexed")
@@ -239,11 +241,3 @@ def _started_at(pbx: Pbx, source: Source, body: str) -> datetime | None:
         local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(pbx.time_zone))
         return local.astimezone(UTC)
     return None
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else str(value)

@@ -81,7 +81,7 @@ class Source:
     @property
     def full_name(self) -> str:
         """The table, quoted for SQL."""
-        return f"{_identifier(self.schema)}.{_identifier(self.table)}"
+        return f"{quoted_name(self.schema)}.{quoted_name(self.table)}"
 
 
 def position(idlast: str) -> tuple[int, ...]:
@@ -167,7 +167,7 @@ def find_source(database: Any, pbx: Pbx) -> Source:
             f"{pbx.id}: no database is named: set the schema of connection {pbx.connection}."
         )
     types = {
-        _text(name): _text(data_type).lower()
+        as_text(name): as_text(data_type).lower()
         for name, data_type in _rows(
             database,
             "select column_name, data_type from information_schema.columns "
@@ -178,8 +178,8 @@ def find_source(database: Any, pbx: Pbx) -> Source:
     if not types:
         raise SourceError(
             f"{pbx.id}: there is no table {schema}.{table}, or the account may not see it. "
-            f"Check settings.table, or: grant select on {_identifier(schema)}."
-            f"{_identifier(table)} to the account."
+            f"Check settings.table, or: grant select on {quoted_name(schema)}."
+            f"{quoted_name(table)} to the account."
         )
     by_lower = {name.lower(): name for name in types}
     wanted = str(pbx.settings.get("key", defaults.key))
@@ -188,7 +188,7 @@ def find_source(database: Any, pbx: Pbx) -> Source:
         raise SourceError(
             f"{pbx.id}: {schema}.{table} has no whole-number column {wanted!r} that grows with each"
             " row. Add it, as an administrator of the PBX's database: alter table "
-            f"{_identifier(schema)}.{_identifier(table)} add column {_identifier(wanted)} "
+            f"{quoted_name(schema)}.{quoted_name(table)} add column {quoted_name(wanted)} "
             "bigint unsigned not null auto_increment primary key; then reload Asterisk's CDR module"
             " (module reload cdr_adaptive_odbc.so). If another column grows, name it in "
             "settings.key."
@@ -205,7 +205,7 @@ def find_source(database: Any, pbx: Pbx) -> Source:
 
 def highest_id(database: Any, source: Source) -> int | None:
     """Return the highest id of the table, or None if it is empty."""
-    query = f"select max({_identifier(source.key)}) from {source.full_name}"  # noqa: S608 - quoted
+    query = f"select max({quoted_name(source.key)}) from {source.full_name}"  # noqa: S608 - quoted
     value = _rows(database, query)[0][0]
     return None if value is None else int(value)
 
@@ -220,7 +220,7 @@ def read_rows(
     page_rows: int = 10_000,
 ) -> Iterator[Ticket]:
     """Yield the rows with an id above ``after``, up to ``until``, page by page in order of id."""
-    key = _identifier(source.key)
+    key = quoted_name(source.key)
     bounds = [condition] if condition else []
     if until is not None:
         bounds.append(f"{key} <= {until:d}")
@@ -316,7 +316,7 @@ def _interval_rows(database: Any, source: Source, pbx: Pbx, interval: Interval) 
         _literal(instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"))
         for instant in (interval.start - INTERVAL_MARGIN, interval.end + INTERVAL_MARGIN)
     )
-    column = _identifier(source.time_column)
+    column = quoted_name(source.time_column)
     page_rows = int(pbx.settings.get("page_rows", _defaults(pbx).page_rows))
     return read_rows(
         database,
@@ -339,16 +339,16 @@ def _body(database: Any, source: Source, row: tuple[Any, ...]) -> str:
     values = row[1:]
     if source.makes_json:
         if values[0] is not None:
-            return _text(values[0])
+            return as_text(values[0])
         # The object was too long for the server's packet, though its columns are not.
         expressions = ", ".join(expression for _, expression in source.columns)
-        key = _identifier(source.key)
+        key = quoted_name(source.key)
         query = f"select {expressions} from {source.full_name} where {key} = %s"  # noqa: S608
         values = _rows(database, query, (row[0],))[0]
     names = (name for name, _ in source.columns)
     return json.dumps(
         {
-            name: value if value is None or isinstance(value, int) else _text(value)
+            name: value if value is None or isinstance(value, int) else as_text(value)
             for name, value in zip(names, values, strict=True)
         },
         ensure_ascii=False,
@@ -357,7 +357,7 @@ def _body(database: Any, source: Source, row: tuple[Any, ...]) -> str:
 
 def _as_json_value(name: str, data_type: str) -> str:
     """Return the SQL expression of a column: whole numbers as they are, all else as text."""
-    column = _identifier(name)
+    column = quoted_name(name)
     if data_type in INTEGER_TYPES:
         return column
     if data_type in BINARY_TYPES:
@@ -394,11 +394,17 @@ def _rows(database: Any, query: str, values: tuple[Any, ...] = ()) -> list[tuple
         return list(cursor.fetchall()) if cursor.with_rows else []
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+def as_text(value: Any) -> str:
+    """Return a value as text; bytes that are not UTF-8 stand escaped."""
+    return (
+        value.decode("utf-8", "backslashreplace")
+        if isinstance(value, bytes | bytearray)
+        else str(value)
+    )
 
 
-def _identifier(name: str) -> str:
+def quoted_name(name: str) -> str:
+    """Quote the name of a schema, table or column for SQL."""
     return "`" + name.replace("`", "``") + "`"
 
 
