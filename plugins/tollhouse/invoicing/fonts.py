@@ -7,6 +7,7 @@ come from tickets and files (I16).
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import unicodedata
 from functools import lru_cache
@@ -31,20 +32,27 @@ def known_characters() -> frozenset[int]:
 
     known: list[frozenset[int]] = []
     for name in FONTS:
-        found = subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            ["fc-match", "--format=%{family}\t%{file}", name],  # noqa: S607
+        with TTFont(_font_file(name), lazy=True) as font:
+            known.append(frozenset(font.getBestCmap()))
+    return frozenset.union(*known)
+
+
+def _font_file(name: str) -> str:
+    program = shutil.which("fc-match")
+    answer = ""
+    if program is not None:
+        answer = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            [program, "--format=%{family}\t%{file}", name],
             capture_output=True,
             text=True,
             check=False,
+        ).stdout
+    family, _, path = answer.partition("\t")
+    if "DejaVu" not in family:
+        raise FontMissingError(
+            f"The font {name} is not installed: apt-get install fonts-dejavu-core fontconfig"
         )
-        family, _, path = found.stdout.partition("\t")
-        if found.returncode != 0 or "DejaVu" not in family:
-            raise FontMissingError(
-                f"The font {name} is not installed: apt-get install fonts-dejavu-core fontconfig"
-            )
-        with TTFont(path, lazy=True) as font:
-            known.append(frozenset(font.getBestCmap()))
-    return frozenset.union(*known)
+    return path
 
 
 def printable(text: str) -> str:
