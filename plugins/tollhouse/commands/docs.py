@@ -45,7 +45,7 @@ def run(*, guide_only: bool = False) -> None:
     finally:
         if not was_running:
             postgres.stop()
-    console.print(f"wrote {dbt_target(settings) / 'index.html'}", soft_wrap=True)
+    console.print(f"wrote {dbt_target(settings) / 'static_index.html'}", soft_wrap=True)
 
 
 def write_guide(path: Path) -> None:

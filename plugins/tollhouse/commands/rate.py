@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tollhouse.rate_explanation import RateQuestion, RateQuestionError, explain_rate
@@ -67,7 +68,7 @@ def _steps(answer: dict[str, Any]) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, text in _lines(answer):
-        table.add_row(name, text)
+        table.add_row(name, escape(text))
     return table
 
 
