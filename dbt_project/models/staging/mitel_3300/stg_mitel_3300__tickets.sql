@@ -3,43 +3,33 @@
 
     A step cuts a piece of the line and the next ones read that: in UTF-8 a substr costs as much as all the text before its end.
 */
-{#- Mitel's tables: first column and width of each field. `middle` and `end` are the parts that the fields are cut from. -#}
-{%- set columns = {
-    'standard': {
-        'afternoon': (13, 1), 'duration': (15, 8),
-        'middle': (24, 62), 'calling_party': (24, 4), 'time_to_answer': (30, 3), 'digits': (34, 26), 'completion': (60, 1),
-        'called_party': (62, 4), 'transfer': (66, 1), 'third_party': (68, 4), 'account_code': (73, 12),
-        'end': (92, 129), 'ani': (92, 10), 'dnis': (103, 10), 'call_ids': (114, 107),
+{#- Mitel's tables of the standard, the extended and the level 2 layout: first column and width of each field. -#}
+{%- set cut = column_cuts([
+    {
+        'line': {'afternoon': (13, 1), 'line_middle': (24, 62), 'line_end': (92, 129)},
+        'line_middle': {
+            'calling_party': (24, 4), 'time_to_answer': (30, 3), 'digits': (34, 26), 'completion': (60, 1), 'called_party': (62, 4),
+            'transfer': (66, 1), 'third_party': (68, 4), 'account_code': (73, 12),
+        },
+        'line_end': {'ani': (92, 10), 'dnis': (103, 10), 'call_ids': (114, 107)},
     },
-    'extended': {
-        'afternoon': (13, 1), 'duration': (15, 10),
-        'middle': (26, 71), 'calling_party': (26, 7), 'time_to_answer': (34, 4), 'digits': (39, 26), 'completion': (65, 1),
-        'called_party': (67, 7), 'transfer': (74, 1), 'third_party': (76, 7), 'account_code': (84, 12),
-        'end': (103, 118), 'ani': (103, 10), 'dnis': (114, 7), 'call_ids': (122, 99),
+    {
+        'line': {'afternoon': (13, 1), 'line_middle': (26, 71), 'line_end': (103, 118)},
+        'line_middle': {
+            'calling_party': (26, 7), 'time_to_answer': (34, 4), 'digits': (39, 26), 'completion': (65, 1), 'called_party': (67, 7),
+            'transfer': (74, 1), 'third_party': (76, 7), 'account_code': (84, 12),
+        },
+        'line_end': {'ani': (103, 10), 'dnis': (114, 7), 'call_ids': (122, 99)},
     },
-    'level_2': {
-        'afternoon': (16, 1), 'duration': (18, 10),
-        'middle': (29, 71), 'calling_party': (29, 7), 'time_to_answer': (37, 4), 'digits': (42, 26), 'completion': (68, 1),
-        'called_party': (70, 7), 'transfer': (77, 1), 'third_party': (79, 7),
-        'end': (114, 107), 'ani': (114, 21), 'call_ids': (114, 107),
+    {
+        'line': {'afternoon': (16, 1), 'line_middle': (29, 71), 'line_end': (114, 107)},
+        'line_middle': {
+            'calling_party': (29, 7), 'time_to_answer': (37, 4), 'digits': (42, 26), 'completion': (68, 1), 'called_party': (70, 7),
+            'transfer': (77, 1), 'third_party': (79, 7),
+        },
+        'line_end': {'ani': (114, 21), 'call_ids': (114, 107)},
     },
-} -%}
-{%- set parts = {'head': ['afternoon', 'duration', 'middle', 'end'], 'end': ['ani', 'dnis', 'call_ids']} -%}
-{#- The expression that cuts each field out of its part of the line. A layout is a number: comparing texts costs. -#}
-{%- set layout_numbers = {'standard': 1, 'extended': 2, 'level_2': 3} -%}
-{%- set cut = {} -%}
-{%- for field in columns['standard'] -%}
-    {%- set part = 'head' if field in parts['head'] else 'end' if field in parts['end'] else 'middle' -%}
-    {%- set expression -%}
-        case layout
-        {%- for layout, fields in columns.items() if field in fields %}
-        {%- set first = fields[field][0] - (0 if part == 'head' else fields[part][0] - 1) %}
-            when {{ layout_numbers[layout] }} then substr({{ 'line' if part == 'head' else 'line_' ~ part }}, {{ first }}, {{ fields[field][1] }})
-        {%- endfor %}
-        end
-    {%- endset -%}
-    {%- do cut.update({field: expression}) -%}
-{%- endfor -%}
+]) -%}
 {#- The start of a ticket wherever it stands: two of them in a line are two records run together. -#}
 {%- set ticket_start = '[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}(:[0-9]{2})?[ P]? ?[0-9]{2,4}:[0-9]{2}:[0-9]{2}' -%}
 
@@ -95,16 +85,16 @@ heads as (
     {{ computed_once() }}
     select
         *,
-        -- MMDDhhmmss of the start and hhhhmmss of the duration.
-        substr(line, 2, 2) || substr(line, 5, 2) || substr(line, 8, 2) || substr(line, 11, 2)
+        -- 1, MMDDhhmmss of the start and hhhhmmss of the duration.
+        '1' || substr(line, 2, 2) || substr(line, 5, 2) || substr(line, 8, 2) || substr(line, 11, 2)
         || case layout
             when 1 then '0000' || substr(line, 15, 2) || substr(line, 18, 2) || substr(line, 21, 2)
             when 2 then '00' || substr(line, 15, 4) || substr(line, 20, 2) || substr(line, 23, 2)
             when 3 then substr(line, 14, 2) || substr(line, 18, 4) || substr(line, 23, 2) || substr(line, 26, 2)
         end as head_digits,
         {{ cut.afternoon }} as afternoon,
-        {{ cut.middle }} as line_middle,
-        case when octet_length(line) > 91 then {{ cut.end }} end as line_end
+        {{ cut.line_middle }} as line_middle,
+        case when octet_length(line) > 91 then {{ cut.line_end }} end as line_end
     from shapes
 ),
 
@@ -113,7 +103,14 @@ fields as (
     {{ computed_once() }}
     select
         *,
-        case when head_digits ~ '^[0-9]+$' and afternoon in (' ', 'P') then head_digits::bigint end as head_number,
+        case
+            when
+                pg_input_is_valid(head_digits, 'bigint')
+                -- Not so for what a cast takes beside digits: blanks, signs, underscores.
+                and head_digits::bigint::text = head_digits
+                and afternoon in (' ', 'P')
+                then head_digits::bigint
+        end as head_number,
         btrim({{ cut.calling_party }}) as calling_party,
         btrim({{ cut.time_to_answer }}) as time_to_answer,
         {{ cut.digits }} as digits_columns,
@@ -136,7 +133,7 @@ numbers as (
     {{ computed_once() }}
     select
         *,
-        (head_number / 10000000000000000)::int as month,
+        (head_number / 10000000000000000 % 100)::int as month,
         (head_number / 100000000000000 % 100)::int as day,
         (head_number / 1000000000000 % 100)::int as clock_hour,
         (head_number / 10000000000 % 100)::int as clock_minute,
@@ -186,8 +183,9 @@ readings as (
             else 'internal'
         end as read_direction,
         -- Network format: the originator, a blank, the digits. The calling party itself before the blank says nothing new.
-        case when digits like '% %' then nullif(split_part(digits, ' ', 1), case when is_from_trunk then '' else calling_party end) end
-            as originator,
+        case
+            when digits like '% %' then nullif(split_part(digits, ' ', 1), case when is_from_trunk then '' else calling_party end)
+        end as originator,
         nullif(case when digits like '% %' then ltrim(substr(digits, position(' ' in digits))) else digits end, '')
             as plain_digits
     from numbers
