@@ -13,11 +13,12 @@ inner join {{ ref('fct_call_legs') }} as legs
     on legs_to_build.ticket_id = legs.ticket_id
 where
     case legs.rating_state
-        when 'rated' then
-            legs.rate_id is null
-            or legs.sale_amount is null
-            or legs.sale_currency is null
-            or legs.rating_reason is not null
+        when 'rated'
+            then
+                legs.rate_id is null
+                or legs.sale_amount is null
+                or legs.sale_currency is null
+                or legs.rating_reason is not null
         when 'unrated' then legs.sale_amount is not null or legs.rating_reason is null
         else legs.sale_amount is distinct from 0 or legs.rating_reason is not null
     end

@@ -13,19 +13,19 @@
 
 with tickets as (
     {%- for staging_view in staging_views %}
-    select *
-    from {{ staging_view }}
+    select * from {{ staging_view }}
     {%- if not loop.last %}
+
     union all
-    {%- endif %}
+    {% endif %}
     {%- endfor %}
 ),
 
 final as (
-    select *
+    select tickets.*
     from tickets
     -- An array and no `in (select ...)`: only so does the filter reach raw.tickets through the views.
-    where batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
+    where tickets.batch_id = any(array(select batches.batch_id from {{ source('raw', 'batches_to_build') }} as batches))
 )
 
 select * from final

@@ -11,7 +11,6 @@
     'lastapp', 'lastdata', 'amaflags', 'uniqueid', 'linkedid', 'sequence', 'accountcode', 'peeraccount', 'did', 'cnum', 'cnam',
     'dst_cnam', 'outbound_cnum',
 ] -%}
-{%- set trunk_technologies = ['dahdi', 'zap', 'khomp', 'misdn', 'capi', 'dongle', 'ooh323'] -%}
 {%- set zero_date = '0000-00-00 00:00:00' -%}
 
 with pbxs as (
@@ -69,8 +68,7 @@ cdr as (
     select
         *,
         {%- for column in text_columns %}
-        nullif(btrim(record ->> '{{ column }}'), '') as "{{ column }}"
-        {{- ',' if not loop.last }}
+        nullif(btrim(record ->> '{{ column }}'), '') as {{ column }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from records
 ),
@@ -79,7 +77,7 @@ fields as (
     {{ computed_once() }}
     select
         *,
-        coalesce(nullif("start", '{{ zero_date }}'), nullif(calldate, '{{ zero_date }}')) as clock_text,
+        coalesce(nullif(start, '{{ zero_date }}'), nullif(calldate, '{{ zero_date }}')) as clock_text,
         coalesce(channel like 'Local/%', false) as is_channel_local,
         coalesce(dstchannel like 'Local/%', false) as is_dstchannel_local,
         lower(disposition) as disposition_code,
@@ -121,7 +119,10 @@ clocks as (
         {%- for column in ['channel', 'dstchannel'] %}
         nullif(split_part({{ column }}_device, '/', 2), '') as {{ column }}_peer,
         case
-            when trunks = '{}' then lower(split_part({{ column }}_device, '/', 1)) in ('{{ trunk_technologies | join("', '") }}')
+            when trunks = '{}'
+                then
+                    lower(split_part({{ column }}_device, '/', 1))
+                    in ('dahdi', 'zap', 'khomp', 'misdn', 'capi', 'dongle', 'ooh323')
             -- An entry of the list is a technology (`DAHDI/`), a technology and peer (`PJSIP/carrier`) or a peer.
             else trunks && array[
                 lower(split_part({{ column }}_device, '/', 1)) || '/',
@@ -148,7 +149,7 @@ verdicts as (
             when is_channel_local and is_dstchannel_local then 'local_channels'
             when time_zone is null then 'unknown_time_zone:time_zone'
             {%- for column in text_columns %}
-            when "{{ column }}" ~ '^[{[]' and jsonb_typeof(record -> '{{ column }}') in ('object', 'array')
+            when {{ column }} ~ '^[{[]' and jsonb_typeof(record -> '{{ column }}') in ('object', 'array')
                 then 'no_plain_value:{{ column }}'
             {%- endfor %}
             when local_start is null and record ? 'start' then 'no_date:start'

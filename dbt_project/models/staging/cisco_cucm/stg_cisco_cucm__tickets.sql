@@ -48,41 +48,36 @@ tickets as (
 ),
 
 -- Cut at the quotes, every second piece is within quotes; nothing between two of those is a quote written twice.
-unquoted as (
-    {{ computed_once() }}
-    select
-        *,
-        case
-            when body not like '%"%' then body
-            when has_closed_quotes
-                then (
-                    select
-                        string_agg(
-                            case
-                                when pieces.place % 2 = 0 then replace(pieces.piece, ',', {{ quoted_comma }})
-                                when pieces.piece = '' and pieces.place > 1 and pieces.place < pieces.piece_count then '"'
-                                else pieces.piece
-                            end,
-                            '' order by pieces.place
-                        )
-                    from (
-                        select
-                            split.piece,
-                            split.place,
-                            cardinality(string_to_array(body, '"')) as piece_count
-                        from unnest(string_to_array(body, '"')) with ordinality as split (piece, place)
-                    ) as pieces
-                )
-        end as line
-    from tickets
-),
-
 lines as (
     {{ computed_once() }}
     select
         *,
-        string_to_array(line, ',') as column_values
-    from unquoted
+        string_to_array(
+            case
+                when body not like '%"%' then body
+                when has_closed_quotes
+                    then (
+                        select
+                            string_agg(
+                                case
+                                    when pieces.place % 2 = 0 then replace(pieces.piece, ',', {{ quoted_comma }})
+                                    when pieces.piece = '' and pieces.place > 1 and pieces.place < pieces.piece_count then '"'
+                                    else pieces.piece
+                                end,
+                                '' order by pieces.place
+                            )
+                        from (
+                            select
+                                split.piece,
+                                split.place,
+                                cardinality(string_to_array(body, '"')) as piece_count
+                            from unnest(string_to_array(body, '"')) with ordinality as split (piece, place)
+                        ) as pieces
+                    )
+            end,
+            ','
+        ) as column_values
+    from tickets
 ),
 
 records as (
