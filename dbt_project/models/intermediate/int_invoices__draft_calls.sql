@@ -58,7 +58,8 @@ late as (
         'previous_periods' as section
     from rated_legs
     inner join next_open_months
-        on rated_legs.service_id = next_open_months.service_id
+        on
+            rated_legs.service_id = next_open_months.service_id
             and rated_legs.billing_month = next_open_months.billing_month
     where not exists (
         select from invoice_calls

@@ -36,30 +36,45 @@ next_open_months as (
 ),
 
 -- R8: what has no price blocks the invoice, the next one if it came late, unless a named person set it aside.
-unrated as (
+unrated_calls as (
     select
         legs.service_id,
         coalesce(next_open_months.open_month, legs.billing_month) as billing_month,
-        count(*) filter (where set_aside.ticket_id is null) as unrated_call_count,
-        count(*) filter (where set_aside.ticket_id is not null) as set_aside_call_count
+        set_aside.ticket_id is not null as is_set_aside
     from legs
     left join set_aside
         on legs.ticket_id = set_aside.ticket_id
     left join next_open_months
-        on legs.service_id = next_open_months.service_id
+        on
+            legs.service_id = next_open_months.service_id
             and legs.billing_month = next_open_months.billing_month
     where
         legs.is_billable
         and legs.rating_state = 'unrated'
-    group by 1, 2
+),
+
+unrated as (
+    select
+        service_id,
+        billing_month,
+        count(*) filter (where not is_set_aside) as unrated_call_count,
+        count(*) filter (where is_set_aside) as set_aside_call_count
+    from unrated_calls
+    group by service_id, billing_month
 ),
 
 months as (
-    select service_id, billing_month from totals
+    select
+        service_id,
+        billing_month
+    from totals
 
     union
 
-    select service_id, billing_month from unrated
+    select
+        service_id,
+        billing_month
+    from unrated
 ),
 
 final as (
@@ -82,10 +97,12 @@ final as (
     inner join services
         on months.service_id = services.service_id
     left join totals
-        on months.service_id = totals.service_id
+        on
+            months.service_id = totals.service_id
             and months.billing_month = totals.billing_month
     left join unrated
-        on months.service_id = unrated.service_id
+        on
+            months.service_id = unrated.service_id
             and months.billing_month = unrated.billing_month
 )
 

@@ -13,7 +13,8 @@ months_without_invoice as (
         invoices.month_after
     from invoices
     left join invoices as following_invoices
-        on invoices.service_id = following_invoices.service_id
+        on
+            invoices.service_id = following_invoices.service_id
             and invoices.month_after = following_invoices.billing_month
     where following_invoices.service_id is null
 ),
@@ -25,7 +26,8 @@ final as (
         min(months_without_invoice.month_after) as open_month
     from invoices
     inner join months_without_invoice
-        on invoices.service_id = months_without_invoice.service_id
+        on
+            invoices.service_id = months_without_invoice.service_id
             and invoices.billing_month < months_without_invoice.month_after
     group by invoices.service_id, invoices.billing_month
 )
