@@ -50,13 +50,14 @@ new_numbers as (
     select distinct_numbers.*
     from distinct_numbers
     {%- if earlier_rows() %}
-    where not exists (
-        select from {{ this }} as known_numbers
-        where
-            known_numbers.pbx_id = distinct_numbers.pbx_id
-            and known_numbers.raw_number = distinct_numbers.raw_number
-            and known_numbers.is_dialled = distinct_numbers.is_dialled
-    )
+    where
+        not exists (
+            select from {{ this }} as known_numbers
+            where
+                known_numbers.pbx_id = distinct_numbers.pbx_id
+                and known_numbers.raw_number = distinct_numbers.raw_number
+                and known_numbers.is_dialled = distinct_numbers.is_dialled
+        )
     {%- endif %}
 ),
 
