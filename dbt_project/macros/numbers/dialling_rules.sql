@@ -3,6 +3,11 @@
     {{ direction }} not in ('incoming', 'internal')
 {%- endmacro %}
 
+{#- A number that may be one of the network; what has six digits or less is an extension, and not worth looking up. -#}
+{% macro full_number(number) -%}
+    case when length({{ number }}) > 6 then {{ number }} end
+{%- endmacro %}
+
 {#- The distinct numbers of legs, by role. Those of internal legs are extensions: nothing to read. -#}
 {% macro distinct_numbers(legs) -%}
 select distinct
@@ -13,8 +18,8 @@ from {{ legs }} as legs
 cross join lateral (
     values
     (legs.called_number, {{ is_dialled_outside('legs.direction') }}),
-    (legs.caller_number, false),
-    (legs.presented_number, false)
+    ({{ full_number('legs.caller_number') }}, false),
+    ({{ full_number('legs.presented_number') }}, false)
 ) as numbers (raw_number, is_dialled)
 where
     legs.direction <> 'internal'

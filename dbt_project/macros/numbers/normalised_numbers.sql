@@ -1,25 +1,23 @@
 {#-
 Reads numbers as a PBX writes them (R5, R6). A select over distinct strings, one row each.
 
-`strings` is a relation with pbx_id, raw_number, is_dialled (whether it was dialled towards the network, so that outside-line and
-carrier prefixes may stand before it), is_extension (whether the directory knows it as an extension of the pbx), country,
-outside_line_prefix, outside_line_policy, minimum_extension_digits and maximum_extension_digits.
+`strings` is a relation with pbx_id, raw_number, is_dialled (whether it was dialled towards the network, so that
+outside-line and carrier prefixes may stand before it), is_extension (whether the directory knows it as an extension of
+the pbx), country, outside_line_prefix, outside_line_policy, minimum_extension_digits and maximum_extension_digits.
 
 A string has up to two readings, with and without the outside-line prefix. The policy, or under `auto` the readings
-themselves, say which holds: an exact national number first ("00123456789" behind prefix 0 is 01 23 45 67 89 and not +1 23…),
-then the string as it stands, then the string without the prefix. CASE on left() and length(): a regular expression per form
-measured 26 times slower. The steps are materialised: folded into one expression, each would be worked out again wherever the next ones
-name it.
+themselves, say which holds: an exact national number first ("00123456789" behind prefix 0 is 01 23 45 67 89 and not
++1 23…), then the string as it stands, then the string without the prefix.
+
+CASE on left() and length(): a regular expression per form measured 26 times slower. The steps are narrow and
+materialised: folded into one expression, each would be worked out again wherever the next ones name it.
 -#}
 {% macro normalised_numbers(strings) -%}
-with strings as (
-    select * from {{ strings }}
-),
-
 -- Blanks and punctuation go, and what SIP puts around a number; letters stay and make the number unknown.
-cleaned as (
+with cleaned as (
     select
         strings.*,
+        row_number() over () as string_number,
         translate(
             split_part(
                 case
@@ -32,42 +30,15 @@ cleaned as (
             ' .-()/' || chr(9) || chr(160),
             ''
         ) as dialled
-    from strings
+    from {{ strings }} as strings
 ),
 
 -- *31# and #31# stand before the outside-line prefix or behind it.
-without_service_code as materialized (
+strings as materialized (
     select
         cleaned.*,
         {{ without_service_code('dialled') }} as digits
     from cleaned
-),
-
-readings as (
-    select
-        without_service_code.*,
-        digits as reading,
-        false as is_prefix_removed
-    from without_service_code
-    where not (
-        is_dialled
-        and outside_line_policy = 'always'
-        and outside_line_prefix <> ''
-        and starts_with(digits, outside_line_prefix)
-    )
-
-    union all
-
-    select
-        without_service_code.*,
-        {{ without_service_code('substr(digits, length(outside_line_prefix) + 1)') }} as reading,
-        true as is_prefix_removed
-    from without_service_code
-    where
-        is_dialled
-        and outside_line_policy in ('always', 'auto')
-        and outside_line_prefix <> ''
-        and starts_with(digits, outside_line_prefix)
 ),
 
 plans as (
@@ -81,29 +52,59 @@ plans as (
     where calling_codes.kind = 'geographic'
 ),
 
+readings as materialized (
+    select
+        string_number,
+        digits as reading,
+        false as is_prefix_removed
+    from strings
+    where not (
+        is_dialled
+        and outside_line_policy = 'always'
+        and outside_line_prefix <> ''
+        and starts_with(digits, outside_line_prefix)
+    )
+
+    union all
+
+    select
+        string_number,
+        {{ without_service_code('substr(digits, length(outside_line_prefix) + 1)') }} as reading,
+        true as is_prefix_removed
+    from strings
+    where
+        is_dialled
+        and outside_line_policy in ('always', 'auto')
+        and outside_line_prefix <> ''
+        and starts_with(digits, outside_line_prefix)
+),
+
 -- French carrier selection 16XY stands before a national or an international number, never before anything else.
 without_carrier as materialized (
     select
-        readings.*,
-        plans.calling_code,
-        plans.national_prefix,
-        plans.international_prefix,
+        readings.string_number,
+        readings.is_prefix_removed,
+        strings.is_dialled,
+        strings.is_extension,
+        strings.country,
+        strings.minimum_extension_digits,
+        strings.maximum_extension_digits,
         case
             when
-                readings.country = 'FR'
-                and readings.is_dialled
+                strings.country = 'FR'
+                and strings.is_dialled
                 and left(readings.reading, 2) = '16'
                 and substr(readings.reading, 5, 1) = '0'
                 then substr(readings.reading, 5)
             else readings.reading
         end as dialled_number
     from readings
-    left join plans
-        on readings.country = plans.country
+    inner join strings
+        on readings.string_number = strings.string_number
 ),
 
 -- Masked last digits (xxxx, ****) count towards the length; rating needs the prefix only.
-known_digits as (
+known_digits as materialized (
     select
         without_carrier.*,
         left(dialled_number, 1) = '+' as has_plus,
@@ -112,17 +113,30 @@ known_digits as (
     from without_carrier
 ),
 
-measured as materialized (
+measured as (
     select
         known_digits.*,
+        plans.calling_code,
+        plans.national_prefix,
+        plans.international_prefix,
         length(body) + masked_digits as total_digits,
         body <> '' and translate(body, '0123456789', '') = '' as is_numeric
     from known_digits
+    left join plans
+        on known_digits.country = plans.country
 ),
 
-forms as (
+forms as materialized (
     select
-        measured.*,
+        measured.string_number,
+        measured.is_prefix_removed,
+        measured.is_dialled,
+        measured.country,
+        measured.calling_code,
+        measured.national_prefix,
+        measured.has_plus,
+        measured.body,
+        measured.masked_digits,
         case
             when not is_numeric then null
             when has_plus then body
@@ -152,7 +166,15 @@ forms as (
                 and total_digits = 9
                 and left(body, 1) between '1' and '9'
                 then '0' || body
-        end as national_digits
+        end as national_digits,
+        is_extension
+        or (
+            not is_dialled
+            and is_numeric
+            and not has_plus
+            and masked_digits = 0
+            and total_digits between minimum_extension_digits and maximum_extension_digits
+        ) as is_inside
     from measured
 ),
 
@@ -174,13 +196,17 @@ corrected as materialized (
 -- The French plan. 0700 and 0901 numbers have 14 digits (13 from overseas), all others 10: never cut at 10.
 planned as materialized (
     select
-        corrected.*,
+        corrected.string_number,
+        corrected.is_prefix_removed,
+        corrected.country,
+        corrected.body,
+        corrected.masked_digits,
+        corrected.foreign_digits,
+        corrected.national_digits,
+        corrected.is_inside,
         short_numbers.category as short_category,
-        case
-            when corrected.country = 'FR'
-                then
-                    {{ longest_prefix_value('national_length', [2, 3, 4, 5], alias='french_range') }}
-        end as planned_length,
+        {{ longest_prefix_value('calling_code', [1, 2, 3], alias='world') }} is not null as has_calling_code,
+        {{ longest_prefix_value('national_length', [2, 3, 4, 5], alias='french_range') }} as planned_length,
         case
             when corrected.country = 'FR' and corrected.national_digits is not null
                 then coalesce(
@@ -202,10 +228,18 @@ planned as materialized (
             and corrected.masked_digits = 0
             and corrected.body = short_numbers.short_number
     {{ join_longest_prefix(
-        'corrected.national_digits', ref('ref_fr_number_ranges'), 'national_prefix', [2, 3, 4, 5], alias='french_range'
+        'corrected.national_digits', ref('ref_fr_number_ranges'), 'national_prefix', [2, 3, 4, 5],
+        also="corrected.country = 'FR'", alias='french_range'
     ) }}
     {{ join_longest_prefix(
         'corrected.national_digits', ref('ref_fr_overseas_prefixes'), 'national_prefix', [4, 5, 6], alias='overseas'
+    ) }}
+    {{ join_longest_prefix(
+        'corrected.foreign_digits',
+        '(select distinct calling_code from ' ~ ref('ref_country_calling_codes') ~ ')',
+        'calling_code',
+        [1, 2, 3],
+        alias='world'
     ) }}
 ),
 
@@ -215,7 +249,7 @@ classified as (
         case
             when
                 foreign_digits is not null
-                and left(foreign_digits, 1) <> '0'
+                and has_calling_code
                 and length(foreign_digits) + masked_digits between 7 and 15
                 and length(foreign_digits) >= 3
                 then 'international'
@@ -236,100 +270,81 @@ classified as (
                 and country <> 'FR'
                 and length(national_digits) + masked_digits between 7 and 15
                 then 'national'
-            when is_extension then 'internal'
-            when
-                not is_dialled
-                and is_numeric
-                and not has_plus
-                and masked_digits = 0
-                and total_digits between minimum_extension_digits and maximum_extension_digits
-                then 'internal'
+            when is_inside then 'internal'
             else 'unknown'
         end as number_kind
     from planned
 ),
 
--- E.164 regions also tell whether an international number begins with a calling code that exists.
-located as (
-    select
-        classified.*,
-        {{ longest_prefix_value('region', range(1, 10), alias='region') }} as region,
-        {{ longest_prefix_value('line_type', range(1, 10), alias='region') }} as region_line_type,
-        coalesce({{ longest_prefix_value('is_free', [4, 5], alias='value_added') }}, false) as is_free_range
-    from (
-        select
-            classified.*,
-            case number_kind
-                when 'international' then foreign_digits
-                when 'national' then national_e164_digits
-            end as e164_digits
-        from classified
-    ) as classified
-    {{ join_longest_prefix(
-        'classified.e164_digits', ref('ref_e164_prefixes'), 'e164_prefix', range(1, 10), alias='region'
-    ) }}
-    {{ join_longest_prefix(
-        'classified.e164_digits', ref('ref_fr_value_added_ranges'), 'e164_prefix', [4, 5], alias='value_added'
-    ) }}
-),
-
-judged as materialized (
-    select
-        located.*,
-        case
-            when number_kind = 'international' and region is null then 'unknown'
-            else number_kind
-        end as judged_kind
-    from located
-),
-
 chosen as (
-    select distinct on (pbx_id, raw_number, is_dialled) *
-    from judged
+    select distinct on (string_number)
+        string_number,
+        number_kind,
+        short_category,
+        masked_digits,
+        body,
+        case number_kind
+            when 'international' then foreign_digits
+            when 'national' then national_e164_digits
+        end as e164_digits
+    from classified
     order by
-        pbx_id,
-        raw_number,
-        is_dialled,
+        string_number,
         case
-            when judged_kind = 'national' then 1
-            when judged_kind <> 'unknown' and not is_prefix_removed then 2
-            when judged_kind <> 'unknown' then 3
+            when number_kind = 'national' then 1
+            when number_kind <> 'unknown' and not is_prefix_removed then 2
+            when number_kind <> 'unknown' then 3
             when not is_prefix_removed then 4
             else 5
         end
 ),
 
+located as (
+    select
+        chosen.*,
+        {{ longest_prefix_value('region', range(1, 10), alias='region') }} as region,
+        {{ longest_prefix_value('line_type', range(1, 10), alias='region') }} as line_type,
+        coalesce({{ longest_prefix_value('is_free', [4, 5], alias='value_added') }}, false) as is_free_range
+    from chosen
+    {{ join_longest_prefix(
+        'chosen.e164_digits', ref('ref_e164_prefixes'), 'e164_prefix', range(1, 10), alias='region'
+    ) }}
+    {{ join_longest_prefix(
+        'chosen.e164_digits', ref('ref_fr_value_added_ranges'), 'e164_prefix', [4, 5], alias='value_added'
+    ) }}
+),
+
 final as (
     select
-        pbx_id,
-        raw_number,
-        is_dialled,
-        judged_kind as number_kind,
-        case judged_kind
+        strings.pbx_id,
+        strings.raw_number,
+        strings.is_dialled,
+        located.number_kind,
+        case located.number_kind
             when 'international' then 'e164'
             when 'national' then 'e164'
-            when 'short' then 'short_' || country
-            else judged_kind
+            when 'short' then 'short_' || strings.country
+            else located.number_kind
         end as namespace,
-        case when judged_kind in ('international', 'national') then '+' || e164_digits end as e164_number,
-        case judged_kind
-            when 'international' then e164_digits
-            when 'national' then e164_digits
-            when 'short' then body
+        '+' || located.e164_digits as e164_number,
+        case located.number_kind
+            when 'short' then located.body
+            else located.e164_digits
         end as rating_digits,
-        case judged_kind
-            when 'international' then region
-            when 'national' then region
-            when 'short' then country
+        case located.number_kind
+            when 'short' then strings.country
+            else located.region
         end as country,
-        case when judged_kind in ('international', 'national') then region_line_type end as line_type,
+        located.line_type,
         case
-            when judged_kind = 'short' and short_category = 'emergency' then 'emergency'
-            when judged_kind = 'short' and short_category in ('helpline', 'free') then 'free'
-            when judged_kind in ('international', 'national') and is_free_range then 'free'
+            when located.number_kind = 'short' and located.short_category = 'emergency' then 'emergency'
+            when located.number_kind = 'short' and located.short_category in ('helpline', 'free') then 'free'
+            when located.is_free_range then 'free'
         end as free_class,
-        masked_digits > 0 as is_masked
-    from chosen
+        located.masked_digits > 0 as is_masked
+    from located
+    inner join strings
+        on located.string_number = strings.string_number
 )
 
 select * from final

@@ -15,12 +15,6 @@ owners (R18), of the tariff for its versions (R16).
     and {{ instant }} < {{ period }}.ends_at
 {%- endmacro %}
 
-{#- The same by civil days: `local_time` is a timestamp without zone. -#}
-{% macro is_within_days(local_time, period) -%}
-    {{ local_time }} >= {{ period }}.valid_from
-    and {{ local_time }} < {{ period }}.valid_to
-{%- endmacro %}
-
 {#- One zone per pbx, its latest: if it moved, periods counted in two zones would overlap or leave a gap. -#}
 {% macro pbx_time_zones() -%}
 select distinct on (pbx_id)

@@ -15,7 +15,18 @@ call a leg was in is asked nowhere else, and a second table of it would cost a f
     {%- endif -%}
 {%- endmacro %}
 
-{#- The batches of the build under way. `in (select ...)` would scan history; an array is known before the scan. -#}
+{#-
+The batches of the build under way, as an array of literals. The planner then knows how much of a table they are: told only
+`array(select ...)` it expects ten batches, which is most of a history of few large ones, and reads all of it. Never
+`in (select ...)`, which does not reach raw through the staging views.
+-#}
 {% macro batches_to_build() -%}
-    array(select batches_to_build.batch_id from {{ source('raw', 'batches_to_build') }} as batches_to_build)
+    {%- set query -%}
+        select coalesce(array_agg(batch_id), '{}')::text from {{ source('raw', 'batches_to_build') }}
+    {%- endset -%}
+    {%- if execute -%}
+        '{{ run_query(query).rows[0][0] }}'::int[]
+    {%- else -%}
+        '{}'::int[]
+    {%- endif -%}
 {%- endmacro %}

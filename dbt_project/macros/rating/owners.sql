@@ -1,8 +1,11 @@
-{#- CTEs: who owned what, from when to when, in the zone of the pbx (R18). `numbers`: see rated_legs(). -#}
+{#-
+CTEs: who owned what, from when to when, in the zone of the pbx (R18). Materialised, so that zones are reckoned once per row of the
+directory and not once per leg. `numbers`: see rated_legs().
+-#}
 {% macro owner_periods(numbers) -%}
 {%- for table, key in [('account_codes', 'account_code'), ('extensions', 'extension'), ('trunks', 'trunk')] %}
 
-{{ key }}_owners as (
+{{ key }}_owners as materialized (
     select
         owned.pbx_id,
         owned.{{ key }},
@@ -16,7 +19,7 @@
 {%- endfor %}
 
 -- Ranges are looked up once per own number, not once per leg.
-number_range_owners as (
+number_range_owners as materialized (
     select distinct
         numbers.pbx_id,
         numbers.e164_number,

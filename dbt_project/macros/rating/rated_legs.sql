@@ -10,7 +10,7 @@ Steps: the instant, the numbers, the owner (R18), the tariff versions of both si
 state (R8 to R10), the price (R11, R13).
 -#}
 {% macro rated_legs(legs, numbers, is_hypothetical=false) -%}
-with legs as (
+with legs as not materialized (
     select
         legs.*,
         {{ rating_instant('legs') }} as rated_at
@@ -21,7 +21,7 @@ time_zones as (
     {{ pbx_time_zones() }}
 ),
 
-pbx_periods as (
+pbx_periods as materialized (
     select
         pbxs.*,
         {{ period_start('pbxs', 'time_zones.time_zone') }} as starts_at,
@@ -74,8 +74,6 @@ located as (
             else coalesce(legs.trunk_out, legs.trunk_in)
         end as trunk,
         pbx_periods.default_service_id,
-        pbx_periods.carrier_id,
-        legs.rated_at at time zone pbx_periods.time_zone as pbx_local_time,
         pbx_periods.answer_threshold_seconds
     from legs
     left join pbx_periods
@@ -88,12 +86,12 @@ located as (
             and legs.direction <> 'internal'
     left join {{ numbers }} as caller
         on legs.pbx_id = caller.pbx_id
-            and legs.caller_number = caller.raw_number
+            and {{ full_number('legs.caller_number') }} = caller.raw_number
             and not caller.is_dialled
             and legs.direction <> 'internal'
     left join {{ numbers }} as presented
         on legs.pbx_id = presented.pbx_id
-            and legs.presented_number = presented.raw_number
+            and {{ full_number('legs.presented_number') }} = presented.raw_number
             and not presented.is_dialled
             and legs.direction <> 'internal'
 ),
@@ -187,38 +185,33 @@ with_tariffs as materialized (
         sale_tariffs.rounding as sale_rounding,
         sale_tariffs.rounding_decimals as sale_rounding_decimals,
         sale_versions.tariff_version_id as sale_tariff_version_id,
-        coalesce(pbx_tariffs.currency, carrier_tariffs.currency) as cost_currency,
-        coalesce(pbx_tariffs.rounding, carrier_tariffs.rounding) as cost_rounding,
-        coalesce(pbx_tariffs.rounding_decimals, carrier_tariffs.rounding_decimals) as cost_rounding_decimals,
-        cost_versions.tariff_version_id as cost_tariff_version_id
+        coalesce(pbx_costs.currency, carrier_costs.currency) as cost_currency,
+        coalesce(pbx_costs.rounding, carrier_costs.rounding) as cost_rounding,
+        coalesce(pbx_costs.rounding_decimals, carrier_costs.rounding_decimals) as cost_rounding_decimals,
+        coalesce(pbx_costs.tariff_version_id, carrier_costs.tariff_version_id) as cost_tariff_version_id
     from attributed
     left join {{ source('directory', 'services') }} as services
         on attributed.service_id = services.service_id
     left join {{ source('directory', 'issuers') }} as issuers
         on services.issuer_id = issuers.issuer_id
-    left join assigned_tariffs as sale_tariffs
+    left join sale_tariffs
         {%- if is_hypothetical %}
-        on coalesce(attributed.asked_tariff_id, attributed.service_id) = sale_tariffs.owner_id
-            and sale_tariffs.side = case when attributed.asked_tariff_id is null then 'sale' else 'asked' end
+        on coalesce({{ asked_tariff_key('attributed.asked_tariff_id') }}, attributed.service_id) = sale_tariffs.service_id
         {%- else %}
-        on attributed.service_id = sale_tariffs.owner_id
-            and sale_tariffs.side = 'sale'
+        on attributed.service_id = sale_tariffs.service_id
         {%- endif %}
-            and {{ is_within_days("attributed.rated_at at time zone coalesce(issuers.billing_time_zone, 'UTC')", 'sale_tariffs') }}
+            and {{ is_within_period('attributed.rated_at', 'sale_tariffs') }}
     left join version_periods as sale_versions
         on sale_tariffs.tariff_id = sale_versions.tariff_id
             and {{ is_within_period('attributed.rated_at', 'sale_versions') }}
-    left join assigned_tariffs as pbx_tariffs
-        on attributed.pbx_id = pbx_tariffs.owner_id
-            and pbx_tariffs.owner_kind = 'pbx'
-            and {{ is_within_days('attributed.pbx_local_time', 'pbx_tariffs') }}
-    left join assigned_tariffs as carrier_tariffs
-        on attributed.carrier_id = carrier_tariffs.owner_id
-            and carrier_tariffs.owner_kind = 'carrier'
-            and {{ is_within_days('attributed.pbx_local_time', 'carrier_tariffs') }}
-    left join version_periods as cost_versions
-        on coalesce(pbx_tariffs.tariff_id, carrier_tariffs.tariff_id) = cost_versions.tariff_id
-            and {{ is_within_period('attributed.rated_at', 'cost_versions') }}
+    left join cost_versions as pbx_costs
+        on attributed.pbx_id = pbx_costs.pbx_id
+            and pbx_costs.owner_kind = 'pbx'
+            and {{ is_within_period('attributed.rated_at', 'pbx_costs') }}
+    left join cost_versions as carrier_costs
+        on attributed.pbx_id = carrier_costs.pbx_id
+            and carrier_costs.owner_kind = 'carrier'
+            and {{ is_within_period('attributed.rated_at', 'carrier_costs') }}
 ),
 
 numbers_by_version as (
@@ -243,6 +236,7 @@ matched_rates as materialized (
     {{ matched_rates('numbers_by_version') }}
 ),
 
+-- `offset 0`: the state and the prices are worked out once, however often the last step names them.
 classed as (
     select
         legs.ticket_id,
@@ -345,6 +339,7 @@ classed as (
             and with_tariffs.is_answered
     left join {{ source('directory', 'rates') }} as cost_rates
         on cost_matches.rate_id = cost_rates.rate_id
+    offset 0
 ),
 
 final as (

@@ -11,10 +11,8 @@ that its call has already. Small and replaced by each build; what a killed build
 {%- set earlier_legs = earlier_call_legs() %}
 {%- set left_over = earlier_rows() %}
 
-with batches as (
-    select
-        {{ batches_to_build() }} as batch_ids,
-        (select max(builds.build_id) from {{ source('raw', 'builds') }} as builds) as build_id
+with builds as (
+    select * from {{ source('raw', 'builds') }}
 ),
 
 {%- if left_over %}
@@ -24,11 +22,11 @@ left_over as (
     select array(
         select left_over.ticket_id
         from {{ left_over }} as left_over
-        inner join {{ source('raw', 'builds') }} as builds
+        inner join builds
             on left_over.build_id = builds.build_id
         where
             builds.finished_at is null
-            and left_over.batch_id <> all((select batches.batch_ids from batches)::int[])
+            and left_over.batch_id <> all({{ batches_to_build() }})
     ) as ticket_ids
 ),
 {%- endif %}
@@ -72,18 +70,19 @@ touched_tickets as (
     {%- endif %}
 ),
 
-{%- if earlier_legs %}
-
 touched_identities as (
     select
         pbx_id,
         source_call_id,
+        count(*) filter (where state = 'ticket') as leg_count,
         min(started_at) as first_started_at,
         max(coalesce(ended_at, started_at)) as last_ended_at
     from touched_tickets
     where source_call_id is not null
     group by pbx_id, source_call_id
 ),
+
+{%- if earlier_legs %}
 
 -- Calls that own a leg of a touched batch (it may be gone now), and calls that a touched leg may belong to.
 affected_calls as (
@@ -105,11 +104,12 @@ affected_calls as (
     select earlier_legs.call_id
     from touched_identities
     inner join {{ earlier_legs }} as earlier_legs
-        on touched_identities.pbx_id = earlier_legs.pbx_id
+        on
+            touched_identities.pbx_id = earlier_legs.pbx_id
             and touched_identities.source_call_id = earlier_legs.source_call_id
+            and earlier_legs.started_at <= touched_identities.last_ended_at + {{ call_identity_pause() }}
             and earlier_legs.started_at
-            between touched_identities.first_started_at - {{ longest_leg() }} - {{ call_identity_pause() }}
-            and touched_identities.last_ended_at + {{ call_identity_pause() }}
+            >= touched_identities.first_started_at - {{ longest_leg() }} - {{ call_identity_pause() }}
 ),
 
 drawn_in as (
@@ -146,10 +146,41 @@ tickets as (
     {%- endif %}
 ),
 
+-- Most identities have one leg, which is a call of its own: only the others are worth sorting.
+shared_identities as (
+    select
+        pbx_id,
+        source_call_id
+    from touched_identities
+    where leg_count > 1
+
+    {%- if earlier_legs %}
+
+    union
+
+    select
+        pbx_id,
+        source_call_id
+    from drawn_in
+    {%- endif %}
+),
+
+keyed as (
+    select
+        tickets.*,
+        (shared_identities.source_call_id is not null) as is_shared
+    from tickets
+    left join shared_identities
+        on
+            tickets.pbx_id = shared_identities.pbx_id
+            and tickets.source_call_id = shared_identities.source_call_id
+            and tickets.state = 'ticket'
+),
+
 -- An identity that comes back after a pause is another call: PBXs use their call ids again.
 with_pauses as (
     select
-        tickets.*,
+        *,
         coalesce(
             started_at > max(coalesce(ended_at, started_at)) over (
                 partition by pbx_id, source_call_id
@@ -158,15 +189,13 @@ with_pauses as (
             ) + {{ call_identity_pause() }},
             false
         ) as begins_call
-    from tickets
-    where
-        state = 'ticket'
-        and source_call_id is not null
+    from keyed
+    where is_shared
 ),
 
 numbered as (
     select
-        with_pauses.*,
+        *,
         count(*) filter (where begins_call) over (
             partition by pbx_id, source_call_id
             order by started_at, ticket_id
@@ -177,9 +206,9 @@ numbered as (
 
 correlated as (
     select
-        numbered.*,
+        *,
         min(ticket_id) over (partition by pbx_id, source_call_id, call_number) as call_id,
-        count(*) over (partition by pbx_id, source_call_id, call_number) as leg_count
+        count(*) over (partition by pbx_id, source_call_id, call_number)::int as leg_count
     from numbered
 ),
 
@@ -197,6 +226,7 @@ legs as (
     select
         correlated.ticket_id,
         correlated.call_id,
+        correlated.leg_count,
         correlated.batch_id,
         coalesce(
             (
@@ -219,28 +249,27 @@ legs as (
 
     union all
 
-    -- Without an identity a ticket is a call of its own; what is no leg (any more) has no call.
+    -- Alone in its identity, or without one, a ticket is a call of its own; what is no leg (any more) has no call.
     select
         ticket_id,
         case when state = 'ticket' then ticket_id end as call_id,
+        1 as leg_count,
         batch_id,
         false as is_phantom
-    from tickets
-    where
-        state <> 'ticket'
-        or source_call_id is null
+    from keyed
+    where not is_shared
 ),
 
 final as (
     select
         legs.ticket_id,
         legs.call_id,
-        batches.build_id,
+        legs.leg_count,
+        (select max(builds.build_id) from builds) as build_id,
         legs.batch_id,
         legs.is_phantom,
         invoice_calls.ticket_id is not null as is_invoiced
     from legs
-    cross join batches
     left join {{ source('billing', 'invoice_calls') }} as invoice_calls
         on legs.ticket_id = invoice_calls.ticket_id
 )

@@ -9,7 +9,7 @@
         {'columns': ['call_id']},
         {'columns': ['batch_id']},
         {'columns': ['service_id', 'billing_month']},
-        {'columns': ['pbx_id', 'source_call_id', 'started_at']},
+        {'columns': ['source_call_id', 'started_at']},
     ],
     post_hook=["{{ move_invoiced_legs() }}", "{{ analyze_when_grown(this) }}"],
 ) }}

@@ -10,41 +10,71 @@
     post_hook="{{ analyze_when_grown(this) }}",
 ) }}
 
-with legs as (
-    select legs.*
-    from {{ ref('int_calls__legs_to_build') }} as legs_to_build
-    inner join {{ ref('fct_call_legs') }} as legs
-        on legs_to_build.ticket_id = legs.ticket_id
+{%- set of_the_leading_leg = [
+    'pbx_id', 'model', 'source_call_id', 'direction', 'issuer_id', 'customer_id', 'service_id', 'attribution_rule', 'extension',
+    'caller_number', 'called_number', 'caller_e164', 'called_e164', 'called_country', 'destination_class', 'billing_month', 'rated_at',
+] -%}
+
+with legs_to_build as (
+    select * from {{ ref('int_calls__legs_to_build') }}
 ),
 
--- One ordering for all "first of the call": the leg that started first, the lower ticket between equals.
-first_legs as (
-    select distinct on (call_id)
-        call_id,
-        pbx_id,
-        model,
-        source_call_id,
-        direction,
-        issuer_id,
-        customer_id,
-        service_id,
-        attribution_rule,
-        extension,
-        caller_number,
-        called_number,
-        caller_e164,
-        called_e164,
-        called_country,
-        destination_class,
-        billing_month,
-        rated_at
-    from legs
-    order by
-        call_id asc,
-        rating_state = 'phantom' asc,
-        is_billable desc,
-        started_at asc,
-        ticket_id asc
+legs as (
+    select * from {{ ref('fct_call_legs') }}
+),
+
+-- Most calls have one leg: they are copied, not grouped.
+single_legs as (
+    select
+        legs.call_id,
+        {%- for column in of_the_leading_leg %}
+        legs.{{ column }},
+        {%- endfor %}
+        1 as leg_count,
+        legs.is_billable::int as billable_leg_count,
+        (legs.rating_state = 'rated')::int as rated_leg_count,
+        (legs.rating_state = 'unrated')::int as unrated_leg_count,
+        (legs.rating_state = 'phantom')::int as phantom_leg_count,
+        legs.ring_seconds,
+        legs.talk_seconds::bigint as talk_seconds,
+        case when legs.is_billable then legs.talk_seconds else 0 end::bigint as billable_talk_seconds,
+        legs.billed_seconds::bigint as billed_seconds,
+        legs.sale_amount,
+        legs.sale_currency,
+        legs.cost_amount,
+        legs.cost_currency,
+        legs.talk_seconds > 0 as is_answered,
+        legs.is_estimated,
+        legs.started_at,
+        legs.answered_at,
+        legs.ended_at
+    from legs_to_build
+    inner join legs
+        on legs_to_build.ticket_id = legs.ticket_id
+    where legs_to_build.leg_count = 1
+),
+
+legs_of_several as (
+    select legs.*
+    from legs_to_build
+    inner join legs
+        on legs_to_build.ticket_id = legs.ticket_id
+    where legs_to_build.leg_count > 1
+),
+
+ranked_legs as (
+    select
+        *,
+        row_number() over (
+            partition by call_id
+            order by rating_state = 'phantom' asc, is_billable desc, started_at asc, ticket_id asc
+        ) as leg_rank
+    from legs_of_several
+),
+
+leading_legs as (
+    select * from ranked_legs
+    where leg_rank = 1
 ),
 
 sums as (
@@ -76,28 +106,16 @@ sums as (
         min(started_at) as started_at,
         min(answered_at) as answered_at,
         max(ended_at) as ended_at
-    from legs
+    from legs_of_several
     group by call_id
 ),
 
-final as (
+several_legs as (
     select
         sums.call_id,
-        first_legs.pbx_id,
-        first_legs.model,
-        first_legs.source_call_id,
-        first_legs.direction,
-        first_legs.issuer_id,
-        first_legs.customer_id,
-        first_legs.service_id,
-        first_legs.attribution_rule,
-        first_legs.extension,
-        first_legs.caller_number,
-        first_legs.called_number,
-        first_legs.caller_e164,
-        first_legs.called_e164,
-        first_legs.called_country,
-        first_legs.destination_class,
+        {%- for column in of_the_leading_leg %}
+        leading_legs.{{ column }},
+        {%- endfor %}
         sums.leg_count,
         sums.billable_leg_count,
         sums.rated_leg_count,
@@ -113,14 +131,20 @@ final as (
         sums.cost_currency,
         sums.is_answered,
         sums.is_estimated,
-        first_legs.billing_month,
         sums.started_at,
-        first_legs.rated_at,
         sums.answered_at,
         sums.ended_at
     from sums
-    inner join first_legs
-        on sums.call_id = first_legs.call_id
+    inner join leading_legs
+        on sums.call_id = leading_legs.call_id
+),
+
+final as (
+    select * from single_legs
+
+    union all
+
+    select * from several_legs
 )
 
 select * from final
