@@ -12,7 +12,7 @@ from tests.invoicing.ledger import found_operator, leg, rate_leg, rate_legs
 from tollhouse.checkpoints import (
     CheckpointFailedError,
     check_billing,
-    check_raw_batch,
+    check_raw_batches,
     results_home,
 )
 from tollhouse.settings import PROJECT, Settings
@@ -60,7 +60,7 @@ def source_tree_changes() -> str:
 
 def test_a_whole_batch_passes_and_its_data_docs_are_kept_below_var(warehouse: Settings) -> None:
     before = source_tree_changes()
-    check_raw_batch(warehouse, land_batch(warehouse, ["a ticket", "another"]))
+    check_raw_batches(warehouse, [land_batch(warehouse, ["a ticket", "another"])])
     assert (results_home(warehouse) / "data_docs" / "index.html").is_file()
     assert source_tree_changes() == before
 
@@ -72,7 +72,7 @@ def test_a_lost_ticket_an_empty_one_and_one_of_the_future_are_named(warehouse: S
     with psycopg.connect(warehouse.owner_url, autocommit=True) as owner:
         owner.execute("update raw.batches set rows_read = 3, rows_inserted = 3")
     with pytest.raises(CheckpointFailedError) as failed:
-        check_raw_batch(warehouse, batch_id)
+        check_raw_batches(warehouse, [batch_id])
     assert [failure.split(":")[0] for failure in failed.value.failures] == [
         "raw_batches.rows_missing",
         "raw_tickets.body_characters",
@@ -82,7 +82,7 @@ def test_a_lost_ticket_an_empty_one_and_one_of_the_future_are_named(warehouse: S
 
 
 def test_a_pull_that_read_nothing_has_nothing_to_check(warehouse: Settings) -> None:
-    check_raw_batch(warehouse, land_batch(warehouse, []))
+    check_raw_batches(warehouse, [land_batch(warehouse, [])])
     assert not results_home(warehouse).exists()
 
 

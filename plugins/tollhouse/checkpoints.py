@@ -44,11 +44,6 @@ class CheckpointFailedError(Exception):
         )
 
 
-def check_raw_batch(settings: Settings, batch_id: int) -> None:
-    """Check one landed batch; see check_raw_batches."""
-    check_raw_batches(settings, [batch_id])
-
-
 def check_raw_batches(settings: Settings, batch_ids: Iterable[int]) -> None:
     """Check landed batches in one validation; those that read nothing have nothing to check.
 
