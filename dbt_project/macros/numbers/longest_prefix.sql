@@ -15,7 +15,8 @@ Each length joins as longest_<length>; read the result with longest_prefix_value
 {% macro join_longest_prefix(digits, relation, prefix, lengths, also='true', alias='longest') -%}
     {%- for length in lengths %}
 left join {{ relation }} as {{ alias }}_{{ length }}
-    on {{ alias }}_{{ length }}.{{ prefix }} = left({{ digits }}, {{ length }})
+    on
+        {{ alias }}_{{ length }}.{{ prefix }} = left({{ digits }}, {{ length }})
         and length({{ alias }}_{{ length }}.{{ prefix }}) = {{ length }}
         and {{ also | replace('{row}', alias ~ '_' ~ length) }}
     {%- endfor %}

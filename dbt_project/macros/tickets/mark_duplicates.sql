@@ -12,7 +12,8 @@
 {%- set new_tickets -%}
     select staged.*
     from {{ relation }} as staged
-    where staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
+    where
+        staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
         and staged.state = 'ticket'
         -- A pbx with one delivery, such as a table that was never rebuilt, has nothing to compare.
         and staged.pbx_id = any(array(
@@ -41,13 +42,15 @@ select
     earlier.ordinal as earlier_ordinal
 from ({{ new_tickets }}) as new_tickets
 inner join {{ relation }} as earlier
-    on new_tickets.started_at = earlier.started_at
-    and new_tickets.pbx_id = earlier.pbx_id
-    and new_tickets.talk_seconds = earlier.talk_seconds
-    and new_tickets.direction = earlier.direction
-    and coalesce(new_tickets.caller_number, '') = coalesce(earlier.caller_number, '')
-    and coalesce(new_tickets.called_number, '') = coalesce(earlier.called_number, '')
-where earlier.state in ('ticket', 'duplicate')
+    on
+        new_tickets.started_at = earlier.started_at
+        and new_tickets.pbx_id = earlier.pbx_id
+        and new_tickets.talk_seconds = earlier.talk_seconds
+        and new_tickets.direction = earlier.direction
+        and coalesce(new_tickets.caller_number, '') = coalesce(earlier.caller_number, '')
+        and coalesce(new_tickets.called_number, '') = coalesce(earlier.called_number, '')
+where
+    earlier.state in ('ticket', 'duplicate')
     and earlier.ticket_id < new_tickets.ticket_id
     and earlier.delivery_id <> new_tickets.delivery_id;
 {% for setting in turned_off %}
@@ -63,14 +66,19 @@ from (
         count(*) over (partition by pairs.ticket_id, pairs.earlier_delivery_id) as times_before
     from similar_tickets as pairs
     inner join {{ source('raw', 'tickets') }} as tickets
-        on pairs.model = tickets.model and pairs.delivery_id = tickets.delivery_id and pairs.ordinal = tickets.ordinal
+        on
+            pairs.model = tickets.model
+            and pairs.delivery_id = tickets.delivery_id
+            and pairs.ordinal = tickets.ordinal
     inner join {{ source('raw', 'tickets') }} as earlier
-        on pairs.model = earlier.model
-        and pairs.earlier_delivery_id = earlier.delivery_id
-        and pairs.earlier_ordinal = earlier.ordinal
+        on
+            pairs.model = earlier.model
+            and pairs.earlier_delivery_id = earlier.delivery_id
+            and pairs.earlier_ordinal = earlier.ordinal
     where tickets.body = earlier.body
 ) as counted
-where staged.ticket_id = counted.ticket_id
+where
+    staged.ticket_id = counted.ticket_id
     and counted.times_here <= counted.times_before
 {% else %}
 select 1

@@ -10,7 +10,8 @@
 {%- set in_doubt -%}
     select staged.*
     from {{ relation }} as staged
-    where staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
+    where
+        staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
         and staged.time_dst_ambiguous
 {%- endset -%}
 {%- set count_query = 'select count(*) from (' ~ in_doubt ~ ') as in_doubt' -%}
@@ -33,7 +34,8 @@ from (
     where exists (
         select 1
         from {{ relation }} as earlier
-        where earlier.started_at between in_doubt.started_at - interval '4 hours' and in_doubt.started_at + interval '4 hours'
+        where
+            earlier.started_at between in_doubt.started_at - interval '4 hours' and in_doubt.started_at + interval '4 hours'
             and earlier.ended_at > in_doubt.ended_at + interval '2 minutes'
             and earlier.pbx_id = in_doubt.pbx_id
             and earlier.delivery_id = in_doubt.delivery_id
