@@ -43,6 +43,7 @@ pbxs:
   - {id: Paris, model: mitel_3300, time_zone: Europe/Paris, country: FR}
   - {id: lyon, model: no_such_pbx, time_zone: Mars/Olympus, country: FR}
   - {id: lille, model: cisco_cucm, time_zone: Europe/Paris, country: FR, colour: blue}
+  - {id: nice, model: [cisco_cucm], time_zone: Europe/Paris, country: FR}
 """,
     )
     assert "entry 1 (Paris), id" in text
@@ -51,6 +52,7 @@ pbxs:
     assert "entry 2 (lyon), time_zone" in text
     assert "'Mars/Olympus'" in text
     assert "entry 3 (lille), colour" in text
+    assert "entry 4 (nice), model" in text
 
 
 def test_a_transport_that_the_model_cannot_use_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tollhouse.settings import Settings, SettingsError, read_environment_file
+from tollhouse.settings import Settings, SettingsError, load_settings, read_environment_file
 
 
 def settings_with(**environment: str) -> Settings:
@@ -21,6 +21,33 @@ def test_each_role_reaches_the_same_database_with_its_own_password() -> None:
     assert settings.role_url("tollhouse_dbt") == (
         "postgresql://tollhouse_dbt:p%40ss%2Fword@db.example:5433/tollhouse?sslmode=require"
     )
+
+
+def test_an_address_of_ipv6_keeps_its_brackets() -> None:
+    settings = settings_with(
+        TOLLHOUSE_DATABASE_URL="postgresql://owner:a@[2001:db8::1]:5433/tollhouse",
+        TOLLHOUSE_DBT_PASSWORD="b",
+    )
+    assert settings.role_url("tollhouse_dbt") == (
+        "postgresql://tollhouse_dbt:b@[2001:db8::1]:5433/tollhouse"
+    )
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tollhouse.env").write_text(
+        "TOLLHOUSE_COLLECTOR_PORT=1\nTOLLHOUSE_SPOOL=spool-of-the-file\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("TOLLHOUSE_VAR", str(tmp_path))
+    monkeypatch.setenv("TOLLHOUSE_COLLECTOR_PORT", "2")
+    load_settings.cache_clear()
+    try:
+        settings = load_settings()
+    finally:
+        load_settings.cache_clear()
+    assert settings.environment["TOLLHOUSE_COLLECTOR_PORT"] == "2"
+    assert settings.spool == Path("spool-of-the-file")
 
 
 def test_a_missing_database_says_how_to_get_one() -> None:

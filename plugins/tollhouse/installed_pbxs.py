@@ -65,7 +65,7 @@ class Pbx(BaseModel):
             raise ValueError("an entry is a mapping of keys to values")
         filled = dict(values)
         filled.setdefault("connection", f"pbx_{values.get('id', '')}")
-        model = models().get(values.get("model", ""))
+        model = models().get(str(values.get("model")))
         if model is not None:
             filled.setdefault("transport", model.default_transport)
         return filled
@@ -107,8 +107,8 @@ def load_pbxs(path: Path) -> list[Pbx]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise PbxFileError(f"{path} does not exist: it lists the installed PBXs.") from error
-    except yaml.YAMLError as error:
-        raise PbxFileError(f"{path} is not YAML: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PbxFileError(f"{path} is not YAML in UTF-8: {error}") from error
     entries = document.get("pbxs") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise PbxFileError(f"{path}: expected a list under the key 'pbxs'.")

@@ -62,6 +62,8 @@ class Settings:
             )
         parts = urlsplit(self.owner_url)
         host = parts.hostname or "127.0.0.1"
+        if ":" in host:
+            host = f"[{host}]"  # an IPv6 address
         address = f"{role}:{quote(password, safe='')}@{host}:{parts.port or 5432}"
         return urlunsplit((parts.scheme, address, parts.path, parts.query, ""))
 
