@@ -27,7 +27,8 @@ next_open_months as (
     select * from {{ ref('int_invoices__next_open_months') }}
 ),
 
-rated_legs as (
+-- Not materialised, here and below: the month asked for reaches the index of the legs.
+rated_legs as not materialized (
     select legs.*
     from legs
     inner join services

@@ -15,7 +15,7 @@ set_aside as (
     select ticket_id from {{ source('billing', 'set_aside') }}
 ),
 
-totals as (
+totals as not materialized (
     select
         service_id,
         billing_month,

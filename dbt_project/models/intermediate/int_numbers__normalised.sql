@@ -2,7 +2,7 @@
     materialized='touched_rows',
     tags=['build'],
     indexes=[
-        {'columns': ['pbx_id', 'e164_number']},
+        {'columns': ['is_own_number', 'pbx_id']},
         {'columns': ['load_id']},
     ],
     pre_hook="{{ forget_numbers_of_older_loads() }}",

@@ -15,11 +15,12 @@
     'caller_number', 'called_number', 'caller_e164', 'called_e164', 'called_country', 'destination_class', 'billing_month', 'rated_at',
 ] -%}
 
-with legs_to_build as (
+-- Not materialised: read twice, the legs would be copied whole, history and all.
+with legs_to_build as not materialized (
     select * from {{ ref('int_calls__legs_to_build') }}
 ),
 
-legs as (
+legs as not materialized (
     select * from {{ ref('fct_call_legs') }}
 ),
 
