@@ -8,7 +8,7 @@ RUN apt-get update \
     && useradd --system --create-home --home-dir /home/tollhouse tollhouse
 
 WORKDIR /opt/tollhouse
-COPY requirements.txt pyproject.toml README.md ./
+COPY requirements.txt pyproject.toml README.md LICENSE NOTICE ./
 # The lock holds wheels only: no compiler, no build step, every file checked against its hash.
 RUN pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements.txt
 
