@@ -56,7 +56,6 @@ FIRST_NAMES = (
     "Alix",
     "Camille",
     "Charlie",
-    "Claude",
     "Dominique",
     "Eden",
     "Gaby",

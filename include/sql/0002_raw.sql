@@ -41,7 +41,7 @@ create table raw.batches (
 );
 create index batches_not_built on raw.batches (batch_id) where built_at is null;
 create index batches_of_pbx on raw.batches (pbx_id, batch_id);
-comment on table raw.batches is 'The ledger of pulls. A batch is built when built_at is set; replay clears it.';
+comment on table raw.batches is 'The ledger of pulls. A batch is built when built_at is set, and built again when it is cleared.';
 comment on column raw.batches.idlast_after is
     'IDLAST after this pull; null when the pull does not move it (backfill of an interval).';
 comment on column raw.batches.build_id is 'The build that took this batch last; see raw.builds.';

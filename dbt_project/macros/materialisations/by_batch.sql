@@ -4,8 +4,8 @@
     table, then the target). The model selects exactly the rows of those batches and has the column batch_id.
 
     The contract is checked against the query on every run; on the first run the table is made with its constraints. A column
-    added to the contract is added to the table; --full-refresh is refused, for history is not selected here (`tollhouse
-    replay` opens batches again).
+    added to the contract is added to the table; --full-refresh is refused, for history is not selected here (a batch
+    whose built_at is cleared in raw.batches is built again).
 
     Config:
         after_insert: names of macros that get the relation and return SQL to run on the new rows, in the same transaction.
