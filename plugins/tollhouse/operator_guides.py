@@ -22,8 +22,10 @@ from an earlier point, set `{variable}` back ({position}); delete it to read eve
   run is tried again by itself; what the PBX keeps is not lost.
 - *IDLAST is ahead of raw*: raw and the Variable do not fit together, as after a restore. The
   message names the two ways out; nothing is read until you choose.
-- *A check of raw failed*: the tickets are landed and kept; the log names the expectation, the data
-  docs show the values. Clear the task when the cause is settled.
+- *A check of raw failed*: the tickets are landed and kept; the log names the expectation, the page
+  *Data checks* shows the values. This run wakes no build, but the next build, of any PBX, takes the
+  batch too: what cannot be read becomes `rejected`, with its reason. Settle the cause before the
+  month is invoiced, then clear the task.
 - *Conflicts* (an alarm, no failure): a ticket came again with other content. The first one counts;
   `raw.conflicts` has the other.
 

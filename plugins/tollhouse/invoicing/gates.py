@@ -192,6 +192,8 @@ having coalesce(
 order by pbxs.pbx_id
 """
 
+#: The newest hour is left out: with hourly pulls some batch is always about to be built, and what
+#: it brings late becomes a late item (I4).
 BATCHES_BUILT = """
 select null, 'batch ' || batches.batch_id::text,
     'of ' || batches.pbx_id || ' landed at ' || batches.landed_at::text || ' and is not built'
