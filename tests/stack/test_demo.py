@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import psycopg
 import pytest
@@ -33,9 +35,10 @@ from lab.traffic import Site, calls_of_day, day_factor
 from lab.truth import Ledger, expected_counts, open_ledger, read_truth
 from tests.conftest import free_port
 from tests.independent_rating import Directory, call_of_truth, invoice_totals
+from tests.stack.browser import logged_in
 from tollhouse.embedded import airflow
 from tollhouse.embedded.airflow_api import AirflowApi
-from tollhouse.embedded.environment import PORTS, Installation, make_installation
+from tollhouse.embedded.environment import ADMINISTRATOR, PORTS, Installation, make_installation
 from tollhouse.embedded.postgres import cluster_home
 from tollhouse.embedded.processes import port_is_taken, recorded_processes
 from tollhouse.settings import PROJECT, Settings, load_settings
@@ -216,6 +219,40 @@ def test_the_warehouse_reconciles(
 ) -> None:
     done = stack.call("reconcile")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pages_in_airflow_show_invoices_checks_and_the_docs_to_who_is_logged_in(
+    stack: Stack, first_run: subprocess.CompletedProcess[str]
+) -> None:
+    environment = stack.settings.environment
+    airflow_url = environment["AIRFLOW__API__BASE_URL"]
+    password = environment["TOLLHOUSE_ADMIN_PASSWORD"]
+    with logged_in(airflow_url, ADMINISTRATOR, password) as page:
+        page.goto(f"{airflow_url}/plugin/tollhouse-invoices")
+        invoices = page.frame_locator("iframe")
+        for number, _ in stack.rows(NUMBERS):
+            invoices.get_by_text(number).wait_for()
+        document = invoices.get_by_role("link", name="invoice").first.get_attribute("href")
+        address = f"{airflow_url}/tollhouse/invoices/{document}"
+        assert page.request.get(address).body().startswith(b"%PDF")
+
+        page.goto(f"{airflow_url}/plugin/tollhouse-data-checks")
+        page.frame_locator("iframe").get_by_text("raw_tickets").first.wait_for()
+
+        page.goto(f"{airflow_url}/plugin/tollhouse-docs")
+        page.frame_locator("iframe").get_by_text("The warehouse of Tollhouse").wait_for()
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/", "invoices/", "invoices/files/any.pdf", "data-checks/", "data-checks/site/x"]
+)
+def test_the_pages_are_closed_to_who_is_not_logged_in(
+    stack: Stack, first_run: subprocess.CompletedProcess[str], path: str
+) -> None:
+    airflow_url = stack.settings.environment["AIRFLOW__API__BASE_URL"]
+    with pytest.raises(HTTPError) as caught:
+        urlopen(f"{airflow_url}/tollhouse/{path}", timeout=30)
+    assert caught.value.code == 401
 
 
 def test_the_demo_run_again_doubles_nothing(
