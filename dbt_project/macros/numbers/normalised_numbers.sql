@@ -222,7 +222,8 @@ planned as materialized (
         end as national_e164_digits
     from corrected
     left join {{ ref('ref_fr_short_numbers') }} as short_numbers
-        on corrected.country = 'FR'
+        on
+            corrected.country = 'FR'
             and corrected.is_dialled
             and not corrected.has_plus
             and corrected.masked_digits = 0

@@ -28,7 +28,8 @@ number_range_owners as materialized (
         {{ period_end('owned', "coalesce(time_zones.time_zone, 'UTC')") }} as ends_at
     from {{ numbers }} as numbers
     inner join {{ source('directory', 'number_ranges') }} as owned
-        on numbers.pbx_id = owned.pbx_id
+        on
+            numbers.pbx_id = owned.pbx_id
             and {{ is_in_number_range('numbers.rating_digits', 'owned') }}
     left join time_zones
         on owned.pbx_id = time_zones.pbx_id

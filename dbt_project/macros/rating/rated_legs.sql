@@ -77,20 +77,24 @@ located as (
         pbx_periods.answer_threshold_seconds
     from legs
     left join pbx_periods
-        on legs.pbx_id = pbx_periods.pbx_id
+        on
+            legs.pbx_id = pbx_periods.pbx_id
             and {{ is_within_period('legs.rated_at', 'pbx_periods') }}
     left join {{ numbers }} as called
-        on legs.pbx_id = called.pbx_id
+        on
+            legs.pbx_id = called.pbx_id
             and legs.called_number = called.raw_number
             and called.is_dialled = ({{ is_dialled_outside('legs.direction') }})
             and legs.direction <> 'internal'
     left join {{ numbers }} as caller
-        on legs.pbx_id = caller.pbx_id
+        on
+            legs.pbx_id = caller.pbx_id
             and {{ full_number('legs.caller_number') }} = caller.raw_number
             and not caller.is_dialled
             and legs.direction <> 'internal'
     left join {{ numbers }} as presented
-        on legs.pbx_id = presented.pbx_id
+        on
+            legs.pbx_id = presented.pbx_id
             and {{ full_number('legs.presented_number') }} = presented.raw_number
             and not presented.is_dialled
             and legs.direction <> 'internal'
@@ -133,19 +137,23 @@ attributed as (
         end as attribution_rule
     from located
     left join account_code_owners
-        on located.pbx_id = account_code_owners.pbx_id
+        on
+            located.pbx_id = account_code_owners.pbx_id
             and located.account_code = account_code_owners.account_code
             and {{ is_within_period('located.rated_at', 'account_code_owners') }}
     left join extension_owners
-        on located.pbx_id = extension_owners.pbx_id
+        on
+            located.pbx_id = extension_owners.pbx_id
             and located.payer_extension = extension_owners.extension
             and {{ is_within_period('located.rated_at', 'extension_owners') }}
     left join number_range_owners
-        on located.pbx_id = number_range_owners.pbx_id
+        on
+            located.pbx_id = number_range_owners.pbx_id
             and located.own_number = number_range_owners.e164_number
             and {{ is_within_period('located.rated_at', 'number_range_owners') }}
     left join trunk_owners
-        on located.pbx_id = trunk_owners.pbx_id
+        on
+            located.pbx_id = trunk_owners.pbx_id
             and located.trunk = trunk_owners.trunk
             and {{ is_within_period('located.rated_at', 'trunk_owners') }}
 ),
@@ -195,21 +203,25 @@ with_tariffs as materialized (
     left join {{ source('directory', 'issuers') }} as issuers
         on services.issuer_id = issuers.issuer_id
     left join sale_tariffs
-        {%- if is_hypothetical %}
-        on coalesce({{ asked_tariff_key('attributed.asked_tariff_id') }}, attributed.service_id) = sale_tariffs.service_id
-        {%- else %}
-        on attributed.service_id = sale_tariffs.service_id
-        {%- endif %}
+        on
+            {%- if is_hypothetical %}
+            coalesce({{ asked_tariff_key('attributed.asked_tariff_id') }}, attributed.service_id) = sale_tariffs.service_id
+            {%- else %}
+            attributed.service_id = sale_tariffs.service_id
+            {%- endif %}
             and {{ is_within_period('attributed.rated_at', 'sale_tariffs') }}
     left join version_periods as sale_versions
-        on sale_tariffs.tariff_id = sale_versions.tariff_id
+        on
+            sale_tariffs.tariff_id = sale_versions.tariff_id
             and {{ is_within_period('attributed.rated_at', 'sale_versions') }}
     left join cost_versions as pbx_costs
-        on attributed.pbx_id = pbx_costs.pbx_id
+        on
+            attributed.pbx_id = pbx_costs.pbx_id
             and pbx_costs.owner_kind = 'pbx'
             and {{ is_within_period('attributed.rated_at', 'pbx_costs') }}
     left join cost_versions as carrier_costs
-        on attributed.pbx_id = carrier_costs.pbx_id
+        on
+            attributed.pbx_id = carrier_costs.pbx_id
             and carrier_costs.owner_kind = 'carrier'
             and {{ is_within_period('attributed.rated_at', 'carrier_costs') }}
 ),
@@ -322,7 +334,8 @@ classed as (
     inner join with_tariffs
         on legs.ticket_id = with_tariffs.ticket_id
     left join matched_rates as sale_matches
-        on with_tariffs.sale_tariff_version_id = sale_matches.tariff_version_id
+        on
+            with_tariffs.sale_tariff_version_id = sale_matches.tariff_version_id
             and with_tariffs.called_namespace = sale_matches.namespace
             and with_tariffs.rating_digits = sale_matches.rating_digits
             and with_tariffs.is_billable
@@ -332,7 +345,8 @@ classed as (
     left join {{ source('directory', 'destinations') }} as sale_destinations
         on sale_rates.destination_id = sale_destinations.destination_id
     left join matched_rates as cost_matches
-        on with_tariffs.cost_tariff_version_id = cost_matches.tariff_version_id
+        on
+            with_tariffs.cost_tariff_version_id = cost_matches.tariff_version_id
             and with_tariffs.called_namespace = cost_matches.namespace
             and with_tariffs.rating_digits = cost_matches.rating_digits
             and with_tariffs.is_billable

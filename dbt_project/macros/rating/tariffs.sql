@@ -74,7 +74,8 @@ cost_versions as materialized (
     inner join time_zones
         on pbx_periods.pbx_id = time_zones.pbx_id
     inner join {{ source('directory', 'tariff_assignments') }} as assignments
-        on assignments.side = 'cost'
+        on
+            assignments.side = 'cost'
             and assignments.owner_id
             = case assignments.owner_kind when 'pbx' then pbx_periods.pbx_id else pbx_periods.carrier_id end
     inner join version_periods
@@ -108,7 +109,8 @@ from {{ numbers }} as numbers
     alias='rates'
 ) }}
 left join {{ source('directory', 'rates') }} as whole
-    on numbers.tariff_version_id = whole.tariff_version_id
+    on
+        numbers.tariff_version_id = whole.tariff_version_id
         and numbers.namespace = whole.namespace
         and numbers.rating_digits = whole.prefix
         and numbers.namespace <> 'e164'
