@@ -435,18 +435,35 @@ def test_a_collector_that_cannot_reach_the_pbx_fails_at_the_port(tmp_path: Path)
     assert f"127.0.0.1:{port} cannot be reached" in found(report, "port")
 
 
-def test_without_a_collector_the_port_is_tried_with_a_warning(tmp_path: Path) -> None:
+def test_without_a_collector_the_pbx_is_not_dialled_and_keeps_its_tickets(tmp_path: Path) -> None:
     with speaking(say(TICKET)) as pbx:
         settings = mitel(tmp_path, pbx.port)
         spool_ticket(settings)
         report = check_pbx("site", settings)
+        assert pbx.connection_count == 0
+    assert failed_step(report) == "collector"
+    assert "tollhouse collector run" in remedy(report, "collector")
+    assert "127.0.0.1" in found(report, "name")
+    assert [ticket.body for ticket in report.last.tickets] == [TICKET.decode().rstrip("\r\n")]
+
+
+def test_asked_to_dial_without_a_collector_the_port_is_tried_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    with speaking(say(TICKET)) as pbx:
+        settings = mitel(tmp_path, pbx.port)
+        spool_ticket(settings)
+        report = check_pbx("site", settings, dial=True)
+        wait_until(lambda: pbx.connection_count == 1)
     assert failed_step(report) == "collector"
     assert found(report, "port") == f"127.0.0.1:{pbx.port} answers"
     assert "is lost" in remedy(report, "one reader")
+    names = [step.name for step in report.steps]
+    assert names.index("one reader") < names.index("port")
 
 
 def test_a_closed_ticket_port_fails_at_the_port(tmp_path: Path) -> None:
-    report = check_pbx("site", mitel(tmp_path, free_port()))
+    report = check_pbx("site", mitel(tmp_path, free_port()), dial=True)
     assert failed_step(report) == "port"
 
 
@@ -460,7 +477,7 @@ def test_a_port_that_drops_packets_fails_at_the_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
-            report = check_pbx("site", mitel(tmp_path, port))
+            report = check_pbx("site", mitel(tmp_path, port), dial=True)
     assert failed_step(report) == "port"
     assert "does not answer" in found(report, "port")
 

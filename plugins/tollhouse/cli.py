@@ -163,9 +163,19 @@ def reconcile(
 
 
 @pbx_app.command("check")
-def pbx_check(pbx_id: Annotated[str, typer.Argument(help="An id of include/pbx.yml.")]) -> None:
+def pbx_check(
+    pbx_id: Annotated[str, typer.Argument(help="An id of include/pbx.yml.")],
+    *,
+    dial: Annotated[
+        bool,
+        typer.Option(
+            "--dial",
+            help="Connect to a PBX of the collector when none runs: it may lose tickets.",
+        ),
+    ] = False,
+) -> None:
     """Reach one PBX over its transport and say at which step it fails, and what to do."""
-    raise typer.Exit(command("pbx_check")(pbx_id))
+    raise typer.Exit(command("pbx_check")(pbx_id, dial=dial))
 
 
 @invoice_app.command("list")

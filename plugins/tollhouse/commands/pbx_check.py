@@ -14,15 +14,19 @@ MARKS = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "failed": ("FAILE
 NAME_COLUMNS = 12
 
 
-def run(pbx_id: str) -> int:
+def run(pbx_id: str, *, dial: bool = False) -> int:
     """Check a PBX and print each step as it is known.
+
+    Args:
+        pbx_id: its id in include/pbx.yml.
+        dial: connect to a PBX of the collector when none runs; what it hands over then is lost.
 
     Returns:
         The exit code: 0 when every step went well, 1 otherwise.
     """
     console = Console(highlight=False, soft_wrap=True)
     settings = load_settings()
-    report = check_pbx(pbx_id, settings, show=lambda step: _show_step(console, step))
+    report = check_pbx(pbx_id, settings, dial=dial, show=lambda step: _show_step(console, step))
     _show_tickets(console, report.last)
     if report.parsed:
         console.print("\nThe same, parsed (times are UTC):")

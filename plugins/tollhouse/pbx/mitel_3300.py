@@ -47,14 +47,16 @@ Open TCP 1752 from the machine of the collector to the PBX. The connection, with
 
 - **One collector only.** On connect the PBX hands over what it kept and forgets it. A second
   program on the port (an old billing system, a terminal left open) takes tickets that then never
-  arrive here. Stop it first. Never look at the port by hand while the collector runs:
-  `tollhouse collector status` and `pbx check` do not connect.
+  arrive here. Stop it first. Never look at the port by hand: `tollhouse collector status` and
+  `pbx check` ask the collector and do not connect. `pbx check --dial` does when no collector runs,
+  and what the PBX hands over in that instant is lost.
 - **The PBX keeps a limited number of records** and loses the oldest when nobody fetches them. The
   collector needs neither Airflow nor the database, so leave it on when those are down.
 - **A quiet line is not a broken one.** Nothing is sent between calls; the entry's
   `silent_after_hours` says when silence is worth a look.
-- Options changed later change the columns. Each line is recognised by its own shape, and what fits
-  none is kept, rejected with its reason, and listed by `tollhouse reconcile`.
+- Options changed later change the columns. Each line is recognised by its own shape. Every line is
+  kept: one without a date where tickets have it is an event of the PBX and is ignored; a damaged
+  ticket is rejected with its reason and listed by `tollhouse reconcile`.
 
 ## What the tickets hold
 
@@ -72,8 +74,9 @@ Call out from an extension, talk for a few seconds, hang up. Then
 
     tollhouse pbx check paris_hq
 
-must show that call, raw and parsed. If it stops at *port*: `SMDR Record Transfer`, address,
-firewall. If it stops at *tickets*: the report options above, or another program on the port.
+must show that call, raw and parsed. If it stops at *collector*: start it with `make up` or
+`tollhouse collector run`. If it stops at *port*: `SMDR Record Transfer`, address, firewall. If it
+stops at *tickets*: the report options above, or another program on the port.
 """
 
 from tollhouse.pbx import Framing, Model, StreamDefaults

@@ -19,13 +19,18 @@ __all__ = ["LastTickets", "Report", "Step", "check_pbx", "find_pbx"]
 
 
 def check_pbx(
-    pbx_id: str, settings: Settings, *, show: Callable[[Step], None] = lambda step: None
+    pbx_id: str,
+    settings: Settings,
+    *,
+    dial: bool = False,
+    show: Callable[[Step], None] = lambda step: None,
 ) -> Report:
     """Check one installed PBX.
 
     Args:
         pbx_id: its id in include/pbx.yml.
         settings: of this installation.
+        dial: connect to a PBX of the collector when none runs; what it hands over then is lost.
         show: called with each step as soon as it is known.
 
     Returns:
@@ -35,7 +40,7 @@ def check_pbx(
     try:
         pbx = find_pbx(pbx_id, settings)
         report.ok("entry", f"{pbx.known_model.title}, read by {pbx.transport}")
-        _go(report, pbx, settings)
+        _go(report, pbx, settings, dial=dial)
         check_parsed(report, pbx, settings)
     except StepFailedError as failure:
         report.add(failure.step)
@@ -71,7 +76,7 @@ def find_pbx(pbx_id: str, settings: Settings) -> Pbx:
     return pbxs[pbx_id]
 
 
-def _go(report: Report, pbx: Pbx, settings: Settings) -> None:
+def _go(report: Report, pbx: Pbx, settings: Settings, *, dial: bool) -> None:
     landed = _landed(report, pbx, settings)
     # Each transport's check is imported when it is needed: the MySQL client is slow to load.
     if pbx.transport == "sql_table":
@@ -85,7 +90,7 @@ def _go(report: Report, pbx: Pbx, settings: Settings) -> None:
     else:
         from tollhouse.pbx_check.stream import check_stream
 
-        check_stream(report, pbx, settings, landed)
+        check_stream(report, pbx, settings, landed, dial=dial)
 
 
 def _landed(report: Report, pbx: Pbx, settings: Settings) -> Landed:

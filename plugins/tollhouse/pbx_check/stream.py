@@ -36,8 +36,17 @@ _REMEDIES = {
 }
 
 
-def check_stream(report: Report, pbx: Pbx, settings: Settings, landed: Landed) -> None:
-    """Go from the collector, or from the PBX's port when none runs, to the last spooled tickets.
+def check_stream(
+    report: Report, pbx: Pbx, settings: Settings, landed: Landed, *, dial: bool = False
+) -> None:
+    """Go from the collector to the last spooled tickets.
+
+    Args:
+        report: gets the steps.
+        pbx: to check.
+        settings: of this installation.
+        landed: what raw has of it.
+        dial: connect to the PBX when no collector runs, at the price of what it then hands over.
 
     Raises:
         StepFailedError: a step failed and the next ones need it.
@@ -56,7 +65,9 @@ def check_stream(report: Report, pbx: Pbx, settings: Settings, landed: Landed) -
     if entry is not None:
         _check_collected(report, pbx, entry, port)
     else:
-        _check_uncollected(report, settings, connection.host, port, listens=listens)
+        if dial and not listens:
+            _dial(report, connection.host, port)
+        _miss_collector(report, settings)
     _show_spooled(report, pbx, settings, landed.idlast)
 
 
@@ -81,24 +92,25 @@ def _check_collected(report: Report, pbx: Pbx, entry: dict[str, Any], port: int)
         )
 
 
-def _check_uncollected(
-    report: Report, settings: Settings, host: str, port: int, *, listens: bool
-) -> None:
-    if not listens:
-        report.warn(
-            "one reader",
-            "connecting and closing at once, to see whether the port answers",
-            "On connect some PBXs hand over what they kept and forget it: what they send in that "
-            "instant is lost. With the collector running nothing is dialled.",
-        )
-        check_port(report, host, port, service="the PBX's ticket port")
+def _dial(report: Report, host: str, port: int) -> None:
+    report.warn(
+        "one reader",
+        "connecting and closing at once, to see whether the port answers",
+        "On connect some PBXs hand over what they kept and forget it: what they send in that "
+        "instant is lost. Without --dial nothing is dialled.",
+    )
+    check_port(report, host, port, service="the PBX's ticket port")
+
+
+def _miss_collector(report: Report, settings: Settings) -> None:
     report.add(
         Step(
             "collector",
             "failed",
-            f"no collector answers on 127.0.0.1:{health_port(settings)} for this PBX",
+            f"not running: none answers on 127.0.0.1:{health_port(settings)} for this PBX",
             "Start it: `make up`, or `tollhouse collector run`. If it runs, restart it so that it "
-            "reads include/pbx.yml again.",
+            "reads include/pbx.yml again. Only --dial tries the port from here: a PBX may hand its "
+            "tickets to whoever connects.",
         )
     )
 
