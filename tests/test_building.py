@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -288,6 +289,81 @@ def test_a_failing_model_is_named_in_one_line_and_its_batch_stays_open(
         owner.execute("alter table marts.fct_calls drop constraint refuse_all")
     assert build(filled).batch_count == 1
     assert [leg_count for _, leg_count, _ in calls(filled)] == [1]
+
+
+ASTERISK_ROW = {
+    "calldate": "2026-10-12 09:00:00", "src": "301", "dst": "0199001999", "duration": 20,
+    "billsec": 20, "channel": "PJSIP/301-00000001", "dstchannel": "PJSIP/carrier-00000002",
+    "disposition": "ANSWERED", "uniqueid": "1791788400.1", "lastapp": "Dial",
+}  # fmt: skip
+CUCM_HEADER = (
+    "cdrRecordType,globalCallID_callId,dateTimeOrigination,dateTimeConnect,dateTimeDisconnect,"
+    "duration,callingPartyNumber,finalCalledPartyNumber,destDeviceName"
+)
+YEAR_SECONDS = 366 * 86_400
+
+
+def land_as(
+    connection: psycopg.Connection, pbx_id: str, model: str, *bodies: str, header: str | None = None
+) -> None:
+    """Land tickets of any model as one delivery and batch."""
+    connection.execute(
+        "with delivery as (insert into raw.deliveries (pbx_id, model, unit, header) "
+        "values (%(pbx)s, %(model)s, 'one', %(header)s) returning delivery_id), "
+        "batch as (insert into raw.batches (pbx_id, model, rows_read, rows_inserted) "
+        "values (%(pbx)s, %(model)s, 1, 1) returning batch_id) "
+        "insert into raw.tickets (model, delivery_id, ordinal, batch_id, received_at, body) "
+        "select %(model)s, delivery_id, ordinal, batch_id, '2026-11-20 12:00Z', body "
+        "from delivery, batch, unnest(%(bodies)s::text[]) with ordinality as given (body, ordinal)",
+        {"pbx": pbx_id, "model": model, "header": header, "bodies": list(bodies)},
+    )
+    connection.commit()
+
+
+def test_a_call_longer_than_a_year_is_rejected_and_stops_no_build(
+    filled: Settings, loader: psycopg.Connection
+) -> None:
+    land_as(
+        loader,
+        "lyon_support",
+        "asterisk_mysql",
+        json.dumps(ASTERISK_ROW | {"duration": 2**31 - 1, "billsec": 2**31 - 1}),
+        json.dumps(ASTERISK_ROW | {"billsec": YEAR_SECONDS + 1}),
+        json.dumps(ASTERISK_ROW | {"duration": YEAR_SECONDS, "billsec": YEAR_SECONDS}),
+    )
+    land_as(
+        loader,
+        "lille_plant",
+        "cisco_cucm",
+        f"1,1,1791788400,1791788400,1791788420,{2**31 - 1},1201,0199001999,carrier@example",
+        f"1,2,1791788400,1791788400,1791788420,{YEAR_SECONDS},1201,0199001999,carrier@example",
+        header=CUCM_HEADER,
+    )
+    assert build(filled).batch_count == 2
+    assert rows(
+        filled,
+        "select pbx_id, state, state_field, talk_seconds from intermediate.int_tickets__staged "
+        "order by pbx_id desc, ordinal",
+    ) == [
+        ("lyon_support", "rejected", "duration", None),
+        ("lyon_support", "rejected", "billsec", None),
+        ("lyon_support", "ticket", None, YEAR_SECONDS),
+        ("lille_plant", "rejected", "duration", None),
+        ("lille_plant", "ticket", None, YEAR_SECONDS),
+    ]
+    assert [talk for _, _, talk in legs(filled)] == [YEAR_SECONDS, YEAR_SECONDS]
+
+
+def test_an_increment_of_any_length_stops_no_build(
+    filled: Settings, loader: psycopg.Connection
+) -> None:
+    loader.execute(
+        "update directory.rates set first_increment_seconds = 1, next_increment_seconds = %s",
+        [2**31 - 1],
+    )
+    land_now(loader, OutgoingLeg("10/12 09:00", 90))
+    build(filled)
+    assert rows(filled, "select billed_seconds from marts.fct_call_legs") == [(2**31 - 1,)]
 
 
 def test_history_cannot_be_rebuilt_away(filled: Settings, loader: psycopg.Connection) -> None:

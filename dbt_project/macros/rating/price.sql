@@ -1,12 +1,20 @@
-{#- R11: first increment, then whole next increments. Integers only. -#}
+{#-
+R11: first increment, then whole next increments. Integers only: summed as bigint, for an increment of the directory may be any int,
+and kept within an int, so that no ticket and no rate stops a build.
+-#}
 {% macro billed_seconds(talk_seconds, rate) -%}
     case
+        -- No rate: least() would pass over the absent sum and bill its limit.
+        when {{ rate }}.first_increment_seconds is null then null
         when {{ talk_seconds }} <= {{ rate }}.first_increment_seconds then {{ rate }}.first_increment_seconds
         else
-            {{ rate }}.first_increment_seconds
-            + (
-                {{ talk_seconds }} - {{ rate }}.first_increment_seconds + {{ rate }}.next_increment_seconds - 1
-            ) / {{ rate }}.next_increment_seconds * {{ rate }}.next_increment_seconds
+            least(
+                {{ rate }}.first_increment_seconds
+                + (
+                    {{ talk_seconds }}::bigint - {{ rate }}.first_increment_seconds + {{ rate }}.next_increment_seconds - 1
+                ) / {{ rate }}.next_increment_seconds * {{ rate }}.next_increment_seconds,
+                2147483647
+            )::int
     end
 {%- endmacro %}
 

@@ -154,8 +154,8 @@ verdicts as (
             {%- endfor %}
             when local_start is null and record ? 'start' then 'no_date:start'
             when local_start is null then 'no_date:calldate'
-            when duration_seconds is null or duration_seconds > 2147483647 then 'no_duration:duration'
-            when billsec_seconds is null or billsec_seconds > 2147483647 then 'no_duration:billsec'
+            when duration_seconds is null or duration_seconds > {{ longest_call_seconds() }} then 'no_duration:duration'
+            when billsec_seconds is null or billsec_seconds > {{ longest_call_seconds() }} then 'no_duration:billsec'
             when disposition_outcome is null then 'unknown_code:disposition'
         end as fault
     from clocks

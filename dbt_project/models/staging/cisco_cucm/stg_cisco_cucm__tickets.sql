@@ -161,7 +161,7 @@ verdicts as (
             when coalesce(datetimeorigination_number, 0) = 0 then 'no_time:dateTimeOrigination'
             when coalesce(datetimedisconnect_number, 0) = 0 then 'no_time:dateTimeDisconnect'
             when datetimeconnect_number is null then 'no_time:dateTimeConnect'
-            when duration_number is null then 'no_duration:duration'
+            when duration_number is null or duration_number > {{ longest_call_seconds() }} then 'no_duration:duration'
         end as fault
     from fields
 ),
