@@ -3,7 +3,11 @@
     transaction, so that a build done twice leaves the same rows. An incremental model would write each row twice (a temporary
     table, then the target). The model selects exactly the rows of those batches and has the column batch_id.
 
-    The contract is checked against the query on every run; on the first run the table is made with its constraints. A column
+    The rows pass through a temporary table, because PostgreSQL gives a query that parses several processors there, and one where
+    it inserts: 300,000 tickets took 7 s instead of 14 s on two busy processors, and the same time of processor. A query that
+    joins gains nothing by it.
+
+    The contract is checked against these rows on every run; on the first run the table is made with its constraints. A column
     added to the contract is added to the table; --full-refresh is refused, for history is not selected here (a batch
     whose built_at is cleared in raw.batches is built again).
 
@@ -40,13 +44,15 @@
         delete from {{ target_relation }}
         where batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
     {% endcall %}
+    {% call statement('read_rows') %}
+        create temporary table rows_of_batches on commit drop as
+        {{ sql }}
+    {% endcall %}
     {% call statement('main') %}
-        {{ get_assert_columns_equivalent(sql) }}
+        {{ get_assert_columns_equivalent('select * from rows_of_batches') }}
         insert into {{ target_relation }} ({{ column_names }})
         select {{ column_names }}
-        from (
-            {{ sql }}
-        ) as model_query
+        from rows_of_batches
     {% endcall %}
     {% for macro_name in config.get('after_insert', []) %}
         {% call statement(macro_name) %}
