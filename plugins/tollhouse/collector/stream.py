@@ -26,7 +26,11 @@ from tollhouse.collector.spool_writer import (
     SpoolWriter,
     now_us,
 )
-from tollhouse.connections import ConnectionMissingError, find_connection
+from tollhouse.connections import (
+    ConnectionFormatError,
+    ConnectionMissingError,
+    find_connection,
+)
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.settings import Settings
 
@@ -106,7 +110,7 @@ class PbxStream:
                 await self._collect()
             except SpoolLockedError as error:
                 self._fault("locked", error)
-            except ConnectionMissingError as error:
+            except (ConnectionMissingError, ConnectionFormatError) as error:
                 self._fault("no_connection", error)
             except (OSError, SpoolError, ValueError) as error:
                 self._fault("failed", error)

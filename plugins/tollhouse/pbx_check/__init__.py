@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tollhouse.connections import ConnectionMissingError
+from tollhouse.connections import ConnectionFormatError, ConnectionMissingError
 from tollhouse.installed_pbxs import Pbx, PbxFileError, load_pbxs
 from tollhouse.pbx_check.parsed import check_parsed
 from tollhouse.pbx_check.report import Landed, LastTickets, Report, Step, StepFailedError
@@ -52,6 +52,15 @@ def check_pbx(
                 str(error),
                 "Put it in the environment or in the connections file; docs/configuration.md shows "
                 "both.",
+            )
+        )
+    except ConnectionFormatError as error:
+        report.add(
+            Step(
+                "connection",
+                "failed",
+                str(error),
+                "Correct it there; docs/configuration.md shows both ways to write it.",
             )
         )
     return report
