@@ -253,6 +253,8 @@ classified as (
                 and has_calling_code
                 and length(foreign_digits) + masked_digits between 7 and 15
                 and length(foreign_digits) >= 3
+                -- The two codes of one digit have numbers of one length: "00 7…" is seldom Russia behind a prefix 0.
+                and (left(foreign_digits, 1) not in ('1', '7') or length(foreign_digits) + masked_digits = 11)
                 then 'international'
             when short_category is not null then 'short'
             when
