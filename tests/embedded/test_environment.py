@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tollhouse.collector.spool_writer import SpoolWriter
 from tollhouse.embedded.environment import PASSWORDS, make_installation
 from tollhouse.settings import PROJECT, SettingsError, load_settings, read_environment_file
 
@@ -27,6 +28,18 @@ def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_file_with_the_passwords_is_closed_to_others(var: Path) -> None:
     make_installation()
     assert (var / "tollhouse.env").stat().st_mode & 0o077 == 0
+
+
+def test_folders_with_personal_data_are_closed_to_others_whoever_made_them(var: Path) -> None:
+    var.chmod(0o755)
+    spool = var / "spool"
+    spool.mkdir(mode=0o755)
+    make_installation()
+    SpoolWriter(spool / "site", "site").close()
+    for name in ("gx", "invoices", "lab", "log", "spool"):
+        assert (var / name).stat().st_mode & 0o777 == 0o700, name
+    # The accounts of PostgreSQL and MariaDB have their data below var.
+    assert var.stat().st_mode & 0o777 == 0o755
 
 
 def test_passwords_are_made_once_and_kept(var: Path) -> None:

@@ -51,6 +51,10 @@ PASSWORDS = (
 AUTH_MANAGER = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 SECRETS_BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 
+#: Folders below var that hold numbers, names and amounts of people: closed to other accounts. Var
+#: itself stays open to pass through, for the servers' own accounts have their data below it.
+PRIVATE_FOLDERS = ("gx", "invoices", "lab", "log", "spool")
+
 HEADER = """\
 # Written by `tollhouse up`. Ports and passwords are kept; the rest is written again at each start.
 # The environment wins over this file. Readable by its owner alone: it holds passwords.
@@ -77,7 +81,7 @@ class Installation:
 
 
 def make_installation() -> Installation:
-    """Complete ``var/tollhouse.env`` and return the installation.
+    """Complete ``var/tollhouse.env``, close the folders of personal data, return the installation.
 
     Raises:
         SettingsError: a port is no number between 1 and 65535.
@@ -108,6 +112,7 @@ def make_installation() -> Installation:
         **_airflow_environment(settings, kept["TOLLHOUSE_AIRFLOW_PORT"]),
     }
     _write(path, kept, derived)
+    _close_private_folders(settings.var)
     load_settings.cache_clear()
     return Installation(
         settings=load_settings(),
@@ -213,3 +218,10 @@ def _write(path: Path, kept: dict[str, str], derived: dict[str, str]) -> None:
     draft.touch(mode=0o600)
     draft.write_text("".join(lines), encoding="utf-8")
     draft.replace(path)
+
+
+def _close_private_folders(var: Path) -> None:
+    for name in PRIVATE_FOLDERS:
+        folder = var / name
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
