@@ -7,43 +7,38 @@
     this is done three times. Two minutes are allowed for clocks without seconds. What the order does not show stays flagged.
 -#}
 {% macro settle_repeated_hours(relation) %}
-{%- set in_doubt -%}
-    select staged.*
-    from {{ relation }} as staged
-    where
-        staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
-        and staged.time_dst_ambiguous
-{%- endset -%}
-{%- set count_query = 'select count(*) from (' ~ in_doubt ~ ') as in_doubt' -%}
-{%- set in_doubt_count = run_query(count_query).columns[0].values()[0] if execute else 0 -%}
+create temporary table tickets_in_doubt on commit drop as
+select
+    staged.ticket_id,
+    -- PostgreSQL reads a repeated time as its second occurrence.
+    staged.started_at at time zone pbxs.time_zone at time zone pbxs.time_zone - staged.started_at as gone_back
+from {{ relation }} as staged
+inner join {{ source('directory', 'current_pbxs') }} as pbxs on staged.pbx_id = pbxs.pbx_id
+where
+    staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
+    and staged.time_dst_ambiguous;
+analyze tickets_in_doubt;
 
-{% for pass in range(3) if in_doubt_count > 0 %}
+{% for pass in range(3) %}
 update {{ relation }} as staged
 set
-    started_at = staged.started_at + moved.gone_back,
-    answered_at = staged.answered_at + moved.gone_back,
-    ended_at = staged.ended_at + moved.gone_back,
+    started_at = staged.started_at + tickets_in_doubt.gone_back,
+    answered_at = staged.answered_at + tickets_in_doubt.gone_back,
+    ended_at = staged.ended_at + tickets_in_doubt.gone_back,
     time_dst_ambiguous = false
-from (
-    select
-        in_doubt.ticket_id,
-        -- PostgreSQL reads a repeated time as its second occurrence.
-        in_doubt.started_at at time zone pbxs.time_zone at time zone pbxs.time_zone - in_doubt.started_at as gone_back
-    from ({{ in_doubt }}) as in_doubt
-    inner join {{ source('directory', 'current_pbxs') }} as pbxs on in_doubt.pbx_id = pbxs.pbx_id
-    where exists (
+from tickets_in_doubt
+where
+    staged.ticket_id = tickets_in_doubt.ticket_id
+    and staged.time_dst_ambiguous
+    and exists (
         select 1
         from {{ relation }} as earlier
         where
-            earlier.started_at between in_doubt.started_at - interval '4 hours' and in_doubt.started_at + interval '4 hours'
-            and earlier.ended_at > in_doubt.ended_at + interval '2 minutes'
-            and earlier.pbx_id = in_doubt.pbx_id
-            and earlier.delivery_id = in_doubt.delivery_id
-            and earlier.ordinal < in_doubt.ordinal
-    )
-) as moved
-where staged.ticket_id = moved.ticket_id;
-{% else %}
-select 1
+            earlier.started_at between staged.started_at - interval '4 hours' and staged.started_at + interval '4 hours'
+            and earlier.ended_at > staged.ended_at + interval '2 minutes'
+            and earlier.pbx_id = staged.pbx_id
+            and earlier.delivery_id = staged.delivery_id
+            and earlier.ordinal < staged.ordinal
+    );
 {% endfor %}
 {% endmacro %}
