@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TOLLHOUSE = str(Path(sys.executable).with_name("tollhouse"))
 HEAVY = ("airflow", "dbt", "great_expectations", "pandas", "psycopg", "weasyprint")
 
@@ -55,6 +57,21 @@ def test_a_wrong_port_is_named(tmp_path: Path) -> None:
     done = run(tmp_path, "up", TOLLHOUSE_AIRFLOW_PORT="99999")
     assert done.returncode == 1
     assert "TOLLHOUSE_AIRFLOW_PORT is '99999'" in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["-1", "31622401", "9" * 20])
+def test_a_call_to_rate_lasts_at_most_a_year(tmp_path: Path, seconds: str) -> None:
+    done = run(tmp_path, "rate", "0199001234", "--seconds", seconds)
+    assert done.returncode == 2
+    assert "--seconds" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "1969-12-31", "3000-01-01", "9999-12-31T23:59"])
+def test_a_call_to_rate_is_of_a_year_that_has_telephones(tmp_path: Path, at: str) -> None:
+    done = run(tmp_path, "rate", "0199001234", "--seconds", "60", "--at", at)
+    assert done.returncode == 1
+    assert done.stderr == f"tollhouse: --at {at!r}: the year is not in 1970 to 2999.\n"
 
 
 def test_stopping_what_does_not_run_is_no_error(tmp_path: Path) -> None:

@@ -112,8 +112,11 @@ def test_nothing_is_left_behind(warehouse: Settings) -> None:
         (["--model", "mitel_3301", str(MITEL)], "'mitel_3301' is no model"),
         (["--model", "mitel_3300", "no/such/file.txt"], "no/such/file.txt is no file"),
         (["--model", "mitel_3300", "--timezone", "Mars/Base", str(MITEL)], "'Mars/Base' is no"),
+        (["--model", "mitel_3300", "--timezone", "localtime", str(MITEL)], "'localtime' is no"),
+        (["--model", "mitel_3300", "--timezone", "Factory", str(MITEL)], "'Factory' is no"),
         (["--model", "mitel_3300", "--received-at", "noon", str(MITEL)], "'noon' is no instant"),
         (["--model", "mitel_3300", "--country", "fr", str(MITEL)], "'fr' is no country code"),
+        (["--model", "mitel_3300", "--country", "XX", str(MITEL)], "'XX' is no country code"),
         (["--model", "mitel_3300", "--settings", "[]", str(MITEL)], "no JSON object"),
     ],
 )
@@ -126,6 +129,20 @@ def test_what_cannot_be_used_is_said_in_one_line(
     assert done.stdout == ""
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_output_that_is_full_is_said_in_one_line(warehouse: Settings) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [TOLLHOUSE, "parse", "--model", "mitel_3300", str(MITEL)],
+            env=warehouse.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == ("tollhouse: The output cannot be written: No space left on device.\n")
 
 
 def test_without_a_warehouse_a_scratch_database_is_made_and_stopped(tmp_path: Path) -> None:

@@ -127,7 +127,9 @@ def build() -> None:
 def rate(
     number: Annotated[str, typer.Argument(help="The number as it would be dialled.")],
     *,
-    seconds: Annotated[int, typer.Option(help="Conversation time.")],
+    seconds: Annotated[
+        int, typer.Option(min=0, max=31_622_400, help="Conversation time, at most 366 days.")
+    ],
     at: Annotated[
         str, typer.Option(help="Instant of the answer, such as 2026-10-31T09:30; by default now.")
     ] = "",

@@ -7,6 +7,7 @@ standard error.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 import psycopg
+from babel import Locale
 from rich.console import Console
 
 from tollhouse.embedded.scratch import scratch_warehouse
@@ -28,6 +30,9 @@ from tollhouse.parsing import (
 )
 from tollhouse.settings import Settings, SettingsError, load_settings
 from tollhouse.warehouse import LOADER, WarehouseError, connect
+
+#: Codes that CLDR lists among its territories and that are no country.
+NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 
 
 def run(
@@ -78,8 +83,20 @@ def _parse(connection: psycopg.Connection, assumed: AssumedPbx, path: Path) -> C
     with path.open("rb") as stream:
         for ticket in parse_file(connection, assumed, stream):
             states[ticket.state] += 1
-            sys.stdout.write(json.dumps(ticket.columns, ensure_ascii=False) + "\n")
+            _write(json.dumps(ticket.columns, ensure_ascii=False) + "\n")
+    _write("", flush=True)
     return states
+
+
+def _write(text: str, *, flush: bool = False) -> None:
+    try:
+        sys.stdout.write(text)
+        if flush:
+            sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ParsingError(f"The output cannot be written: {error.strerror}.") from error
 
 
 @contextmanager
@@ -105,13 +122,15 @@ def _warehouse(
 
 
 def _checked_time_zone(name: str) -> str:
-    if name not in available_timezones():
+    # Names without a region, such as localtime and Factory, mean something else on each machine.
+    if name not in available_timezones() or ("/" not in name and name != "UTC"):
         raise ParsingError(f"{name!r} is no time zone; write it as in Europe/Paris.")
     return name
 
 
 def _checked_country(code: str) -> str:
-    if len(code) != 2 or not code.isascii() or not code.isupper():
+    is_country = len(code) == 2 and code.isalpha() and code not in NO_COUNTRIES
+    if not is_country or code not in Locale("en").territories:
         raise ParsingError(f"{code!r} is no country code; write it as in FR.")
     return code
 

@@ -13,6 +13,9 @@ from rich.table import Table
 from tollhouse.rate_explanation import RateQuestion, RateQuestionError, explain_rate
 from tollhouse.settings import load_settings
 
+#: Years of a call: away from the ends of what Python and PostgreSQL can move between time zones.
+YEARS = range(1970, 3000)
+
 
 def run(
     number: str,
@@ -34,8 +37,6 @@ def run(
     Raises:
         RateQuestionError: the question does not hold.
     """
-    if seconds < 0:
-        raise RateQuestionError(f"--seconds {seconds}: a call lasts 0 seconds or more.")
     question = RateQuestion(
         number=number,
         seconds=seconds,
@@ -56,11 +57,14 @@ def run(
 
 def _instant(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise RateQuestionError(
             f"--at {text!r}: write it as 2026-10-31T09:30 or …+01:00."
         ) from error
+    if instant.year not in YEARS:
+        raise RateQuestionError(f"--at {text!r}: the year is not in {YEARS[0]} to {YEARS[-1]}.")
+    return instant
 
 
 def _steps(answer: dict[str, Any]) -> Table:
