@@ -15,6 +15,7 @@ def site(tmp_path: Path) -> Path:
     (tmp_path / "site" / "deep").mkdir(parents=True)
     (tmp_path / "site" / "deep" / "page.html").write_text("page")
     (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "site" / "circle").symlink_to(tmp_path / "site" / "circle")
     (tmp_path / "site" / "link.txt").symlink_to(tmp_path / "secret.txt")
     return tmp_path / "site"
 
@@ -24,7 +25,18 @@ def test_a_file_below_the_folder_is_served(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../secret.txt", "deep/../../secret.txt", "link.txt", "deep", "absent", "a\0b", ""]
+    "path",
+    [
+        "../secret.txt",
+        "deep/../../secret.txt",
+        "link.txt",
+        "deep",
+        "absent",
+        "a\0b",
+        "",
+        "x" * 5000,
+        "circle",
+    ],
 )
 def test_nothing_else_is(site: Path, path: str) -> None:
     with pytest.raises(HTTPException) as caught:

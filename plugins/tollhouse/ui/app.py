@@ -99,9 +99,12 @@ def file_below(folder: Path, relative: str) -> Path:
     Raises:
         HTTPException: 404, whatever the reason, so that nothing is learned about other paths.
     """
-    if "\0" in relative:
-        raise HTTPException(status_code=404)
-    path = (folder / relative).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+    try:
+        path = (folder / relative).resolve()
+        is_served = path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:
+        # A name too long, links in a circle, a NUL: such a file cannot be there.
+        raise HTTPException(status_code=404) from error
+    if not is_served:
         raise HTTPException(status_code=404)
     return path
