@@ -2,54 +2,188 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from urllib.parse import urlsplit
+
 import psycopg
 import pytest
 
+from tests.conftest import Cluster
 from tests.mitel_tickets import OutgoingLeg, land
 from tollhouse.building import build
+from tollhouse.commands import reconcile as command
 from tollhouse.directory.loading import load_directory
-from tollhouse.reconciling import reconcile
+from tollhouse.invoicing.drafts import open_billing
+from tollhouse.invoicing.gates import Override
+from tollhouse.invoicing.issuing import issue_month, survey_month
+from tollhouse.reconciling import Reconciliation, compare, reconcile
 from tollhouse.settings import Settings
 from tollhouse.warehouse import LOADER, connect
 
 pytestmark = pytest.mark.postgres
 
-#: What is bent, one after the other, and the check that must find it.
+OCTOBER = date(2026, 10, 1)
+
+STATES = "raw = the four states, per pbx and batch"
+WAITING = "waiting batches = their tickets"
+LEGS = "tickets = legs, with their seconds"
+CALLS = "legs = calls, with their seconds and amounts"
+RATING = "every leg is in one rating state"
+PRICES = "rated legs = their rates"
+COVERED = "rated legs are on one invoice or draft"
+INVOICED_CALLS = "legs = calls on invoices"
+INVOICE_LINES = "calls = lines of invoices"
+INVOICE_TOTALS = "lines = totals of invoices"
+INVOICE_TAX = "net + tax = totals of invoices"
+INVOICE_NUMBERS = "invoice numbers have no gap"
+
+#: A leg of November, which no invoice has yet, and its ticket.
+OPEN_LEG = "where extension = '4201' and talk_seconds = 90"
+
+#: What is bent, and every check that must say so.
 BENT = {
-    "update marts.fct_calls set talk_seconds = talk_seconds + 1": (
-        "legs = calls, with their seconds"
-    ),
-    "update intermediate.int_tickets__staged set talk_seconds = talk_seconds + 1": (
-        "tickets = legs, with their seconds"
-    ),
-    "update marts.fct_call_legs set rating_state = 'rated', sale_amount = null": (
-        "every leg is in one rating state"
-    ),
-    "delete from intermediate.int_tickets__staged": "raw = the four states, per pbx and batch",
+    "delete from intermediate.int_tickets__staged where state = 'rejected'": {STATES},
+    "update intermediate.int_tickets__staged set batch_id = 99 where state = 'rejected'": {STATES},
+    "update raw.tickets set batch_id = 99 where batch_id = 1 and ordinal = 0": {STATES},
+    "update raw.tickets set ticket_id = 999999 where batch_id = 1 and ordinal = 0": {STATES},
+    "delete from raw.batches where batch_id = 1": {STATES},
+    "update raw.batches set rows_inserted = rows_inserted + 1 where batch_id = 1": {STATES},
+    "update raw.batches set rows_inserted = rows_inserted + 1 where built_at is null": {WAITING},
+    f"update intermediate.int_tickets__staged set talk_seconds = 91 {OPEN_LEG}": {LEGS},
+    f"delete from marts.fct_call_legs {OPEN_LEG}": {LEGS, CALLS},
+    "update marts.fct_calls set talk_seconds = talk_seconds + 1": {CALLS},
+    "update marts.fct_calls set sale_amount = sale_amount + 1": {CALLS},
+    "update marts.fct_calls set sale_currency = 'USD'": {CALLS},
+    f"update marts.fct_call_legs set sale_amount = sale_amount + 1 {OPEN_LEG};"
+    f"update marts.fct_calls set sale_amount = sale_amount + 1 {OPEN_LEG}": {PRICES},
+    f"update marts.fct_call_legs set billed_seconds = billed_seconds + 1 {OPEN_LEG};"
+    f"update marts.fct_calls set billed_seconds = billed_seconds + 1 {OPEN_LEG}": {PRICES},
+    f"update marts.fct_call_legs set rating_state = 'forgotten' {OPEN_LEG}": {RATING},
+    f"update marts.fct_call_legs set rating_state = 'not_answered', billed_seconds = 0,"
+    f" sale_amount = 0 {OPEN_LEG};"
+    f"update marts.fct_calls set billed_seconds = 0, sale_amount = 0 {OPEN_LEG}": {RATING},
+    f"update marts.fct_call_legs set rating_state = 'incoming', billed_seconds = 0,"
+    f" sale_amount = 0 {OPEN_LEG};"
+    f"update marts.fct_calls set billed_seconds = 0, sale_amount = 0 {OPEN_LEG}": {RATING},
+    f"update marts.fct_call_legs set is_billable = false {OPEN_LEG}": {RATING, COVERED},
+    "delete from billing.invoice_calls": {INVOICE_LINES},
+    "update billing.invoice_calls set exact_amount = exact_amount + 1": {
+        INVOICED_CALLS,
+        INVOICE_LINES,
+    },
+    "update billing.invoice_lines set net_amount = net_amount + 1": {
+        INVOICE_LINES,
+        INVOICE_TOTALS,
+    },
+    "update billing.invoices set vat_amount = vat_amount + 10, total_amount = total_amount + 10": {
+        INVOICE_TAX
+    },
+    # Its calls stand on an invoice that is none and in the draft of the month that opens again.
+    "delete from billing.invoices": {COVERED, INVOICED_CALLS, INVOICE_LINES, INVOICE_NUMBERS},
+    "delete from billing.invoice_calls; delete from billing.invoice_lines;"
+    "delete from billing.invoices": {INVOICE_NUMBERS},
+    "update billing.number_series set last_number = last_number + 1": {INVOICE_NUMBERS},
 }
 
 
-def test_what_does_not_add_up_is_found_and_named(warehouse: Settings) -> None:
+def failing(result: Reconciliation) -> set[str]:
+    return {check.name for check in result.checks if not check.holds}
+
+
+def issue_october(settings: Settings) -> int:
+    """Issue what October has, whatever pbxs are silent, and return how many invoices."""
+    with open_billing(settings) as billing:
+        _, checklist = survey_month(billing, OCTOBER)
+        overrides = tuple(
+            Override(finding.gate, finding.subject, "Camille Exemple", "no such pbx in this test")
+            for finding in checklist.findings
+            if finding.gate == "sources_heard"
+        )
+        report = issue_month(billing, OCTOBER, issued_by="test", overrides=overrides)
+    assert not report.blocked
+    return len(report.issued)
+
+
+@pytest.fixture
+def invoiced(warehouse: Settings) -> Settings:
+    """October on an invoice, November rated, a rejected ticket, and a batch that waits."""
     load_directory(warehouse)
     with connect(LOADER, settings=warehouse) as loader:
-        land(loader, [OutgoingLeg(f"10/12 09:0{minute}", 60 + minute) for minute in range(3)])
+        land(
+            loader,
+            [
+                *(OutgoingLeg(f"10/12 09:0{minute}", 60 + minute) for minute in range(3)),
+                " 13/45 99:99  [red]not a ticket[/red]",
+            ],
+        )
+    build(warehouse)
+    assert issue_october(warehouse) == 1
+    with connect(LOADER, settings=warehouse) as loader:
+        # The first comes late: its month is on an invoice already.
+        land(loader, [OutgoingLeg("10/13 09:00", 75), OutgoingLeg("11/12 09:00", 90)])
     build(warehouse)
     with connect(LOADER, settings=warehouse) as loader:
-        waiting_batch = land(loader, [OutgoingLeg("10/12 10:00", 30)])
+        land(loader, [OutgoingLeg("11/12 10:00", 30)])
+    return warehouse
 
-    result = reconcile(warehouse)
 
-    assert result.holds
-    assert [row["raw_count"] for row in result.states] == [3]
-    assert sum(row["leg_count"] for row in result.rating) == 3
+@contextmanager
+def tampering(cluster: Cluster, settings: Settings) -> Iterator[psycopg.Connection]:
+    """Open a connection that no trigger and no foreign key stops; all of it is taken back."""
+    database = urlsplit(settings.owner_url).path.removeprefix("/")
+    with psycopg.connect(cluster.postgres.superuser_url(database)) as superuser:
+        superuser.execute("set session_replication_role = replica")
+        superuser.commit()
+        yield superuser
+        superuser.rollback()
+
+
+def test_what_was_built_and_invoiced_reconciles(
+    invoiced: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = reconcile(invoiced)
+
+    assert failing(result) == set()
+    [states] = result.states
+    assert (states["raw_count"], states["ticket_count"], states["rejected_count"]) == (6, 5, 1)
+    assert sum(row["leg_count"] for row in result.rating) == 5
+    assert [row["example"] for row in result.rejected] == [" 13/45 99:99  [red]not a ticket[/red]"]
     # What waits for its build is no difference.
-    assert [row["batch_id"] for row in result.waiting] == [waiting_batch]
+    assert [row["rows_inserted"] for row in result.waiting] == [1]
 
-    expected = set()
-    for statement, check_name in BENT.items():
-        with psycopg.connect(warehouse.owner_url) as owner:
-            owner.execute("grant tollhouse_dbt to current_user")
-            owner.execute(statement)
-        expected.add(check_name)
-        broken = {check.name for check in reconcile(warehouse).checks if not check.holds}
-        assert broken == expected
+    monkeypatch.setattr(command, "load_settings", lambda: invoiced)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert command.run() == 0
+    printed = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in printed.splitlines())
+    for row in result.rating:
+        assert str(row["sale_amount"]) in printed
+
+
+def test_each_fault_is_found_and_named(invoiced: Settings, cluster: Cluster) -> None:
+    with tampering(cluster, invoiced) as superuser:
+        found = {}
+        for statements in BENT:
+            for statement in statements.split(";"):
+                assert superuser.execute(statement).rowcount > 0, statement
+            found[statements] = failing(compare(superuser))
+            superuser.rollback()
+        assert compare(superuser).holds
+    assert found == BENT
+
+
+def test_ignored_tickets_are_listed_and_are_no_difference(
+    invoiced: Settings, cluster: Cluster
+) -> None:
+    with tampering(cluster, invoiced) as superuser:
+        superuser.execute(
+            "update intermediate.int_tickets__staged set state = 'ignored', state_reason = 'event' "
+            "where state = 'rejected'"
+        )
+        result = compare(superuser)
+    assert result.holds
+    assert [
+        (row["pbx_id"], row["state_reason"], row["ticket_count"]) for row in result.ignored
+    ] == [("paris_hq", "event", 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -46,6 +47,7 @@ def _as_dictionary(result: Reconciliation) -> dict[str, Any]:
         "states": result.states,
         "rating": result.rating,
         "rejected": result.rejected[:SHOWN],
+        "ignored": result.ignored,
         "waiting": result.waiting,
         "conflicts": result.conflicts,
     }
@@ -60,20 +62,29 @@ def _print(result: Reconciliation, console: Console) -> None:
     for check in result.checks:
         if not check.holds:
             _print_rows(console, check.name, check.differences)
-    _print_rows(console, "Tickets by state", result.states)
-    _print_rows(console, "Legs by rating state", result.rating)
+    _print_rows(
+        console, "Tickets by state", result.states, without=("recorded_count", "one_sided_count")
+    )
+    _print_rows(console, "Legs by rating state", result.rating, without=("contradicting_count",))
     _print_rows(console, "Rejected tickets", result.rejected)
+    _print_rows(console, "Ignored tickets", result.ignored)
     _print_rows(console, "Batches that wait for a build", result.waiting)
     _print_rows(console, "Conflicts: same key, other ticket", result.conflicts)
 
 
-def _print_rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
+def _print_rows(
+    console: Console, title: str, rows: list[dict[str, Any]], *, without: tuple[str, ...] = ()
+) -> None:
+    """Print a table that a narrow terminal folds: no amount and no id is cut."""
     if not rows:
         return
-    headings = [name.removesuffix("_count").replace("_", " ") for name in rows[0]]
-    table = Table(*headings, title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+                  pad_edge=False)  # fmt: skip
+    names = [name for name in rows[0] if name not in without]
+    for name in names:
+        table.add_column(name.removesuffix("_count").replace("_", " "), overflow="fold")
     for row in rows[:SHOWN]:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(_cell(row[name]) for name in names))
     console.print(table)
     if len(rows) > SHOWN:
         console.print(f"… and {len(rows) - SHOWN} more.")
