@@ -222,6 +222,21 @@ def test_reverse_charge_is_said_with_its_article_and_without_vat(warehouse: Sett
     assert "débits" not in text
 
 
+def test_a_zero_rate_with_a_reason_states_the_reason_alone(warehouse: Settings) -> None:
+    reason = "TVA non applicable en Guyane, art. 294-1 du CGI"
+    found_operator(
+        warehouse,
+        {"vat_regime": "zero", "vat_rate_percent": 0, "vat_exemption_reason": reason},
+        {"service_id": "other", "vat_regime": "zero", "vat_rate_percent": 0},
+    )
+    rate_leg(warehouse, 1, "10")
+    rate_leg(warehouse, 2, "10", service_id="other")
+    texts = [text_of(path) for path in issue_and_render(warehouse)]
+    assert any(reason in text for text in texts)
+    assert not any(reason in text and "taux zéro" in text for text in texts)
+    assert any("taux zéro" in text and reason not in text for text in texts)
+
+
 def test_long_documents_repeat_their_titles(warehouse: Settings) -> None:
     found_operator(warehouse)
     rate_legs(warehouse, [leg(number, "0.01") for number in range(1, 301)])

@@ -19,6 +19,9 @@ LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 #: How many of the last digits of a called number are hidden unless the service asks for them (I10).
 MASKED_DIGITS = 4
 
+#: Numbers up to this length are short numbers and are never masked.
+UNMASKED_LENGTH = 6
+
 
 class WordingError(Exception):
     """The strings of a language are missing or no YAML; the message names the file."""
@@ -105,7 +108,13 @@ def display_number(number: str | None, *, show_in_full: bool) -> str:
 
 
 def mask_last_digits(number: str) -> str:
-    """Replace the last four digits by X, whatever stands between them."""
+    """Replace the last four digits by X, whatever stands between them.
+
+    Short and special numbers stay as they are, as for the analysts of the warehouse
+    (macro masked_number): they say nothing of a person.
+    """
+    if len(number) <= UNMASKED_LENGTH:
+        return number
     masked = list(number)
     left = MASKED_DIGITS
     for position in range(len(masked) - 1, -1, -1):
