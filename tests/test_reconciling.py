@@ -20,7 +20,7 @@ from tollhouse.invoicing.gates import Override
 from tollhouse.invoicing.issuing import issue_month, survey_month
 from tollhouse.reconciling import Reconciliation, compare, reconcile
 from tollhouse.settings import Settings
-from tollhouse.warehouse import LOADER, connect
+from tollhouse.warehouse import DBT, LOADER, connect
 
 pytestmark = pytest.mark.postgres
 
@@ -140,9 +140,7 @@ def tampering(cluster: Cluster, settings: Settings) -> Iterator[psycopg.Connecti
         superuser.rollback()
 
 
-def test_what_was_built_and_invoiced_reconciles(
-    invoiced: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_was_built_and_invoiced_reconciles(invoiced: Settings) -> None:
     result = reconcile(invoiced)
 
     assert failing(result) == set()
@@ -153,13 +151,24 @@ def test_what_was_built_and_invoiced_reconciles(
     # What waits for its build is no difference.
     assert [row["rows_inserted"] for row in result.waiting] == [1]
 
-    monkeypatch.setattr(command, "load_settings", lambda: invoiced)
-    monkeypatch.setenv("COLUMNS", "80")
-    assert command.run() == 0
+
+def test_a_narrow_terminal_shows_amounts_and_ids_whole(
+    invoiced: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(DBT, settings=invoiced) as owner:
+        owner.execute("update marts.fct_call_legs set sale_amount = sale_amount + 12345678.123456")
+    for variable, value in {**invoiced.environment, "COLUMNS": "80"}.items():
+        monkeypatch.setenv(variable, value)
+
+    assert command.run() == 1
+
     printed = capsys.readouterr().out
     assert all(len(line) <= 80 for line in printed.splitlines())
-    for row in result.rating:
-        assert str(row["sale_amount"]) in printed
+    result = reconcile(invoiced)
+    assert failing(result) == {CALLS, PRICES, INVOICED_CALLS}
+    for row in (row for check in result.checks for row in check.differences):
+        for value in row.values():
+            assert value is None or str(value) in printed, row
 
 
 def test_each_fault_is_found_and_named(invoiced: Settings, cluster: Cluster) -> None:

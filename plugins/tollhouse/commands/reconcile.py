@@ -16,6 +16,9 @@ from tollhouse.settings import load_settings
 #: So much of a rejected ticket is shown.
 EXAMPLE_WIDTH = 60
 
+#: Wider than any table: what a table would like to have is measured within it.
+WIDEST = 1000
+
 
 def run(*, as_json: bool = False) -> int:
     """Compare raw, contract, marts and invoices, and print what differs.
@@ -27,7 +30,7 @@ def run(*, as_json: bool = False) -> int:
     if as_json:
         Console().print_json(json.dumps(_as_dictionary(result), default=str))
     else:
-        _print(result, Console())
+        _print(result, Console(emoji=False, highlight=False))
     return 0 if result.holds else 1
 
 
@@ -75,17 +78,29 @@ def _print(result: Reconciliation, console: Console) -> None:
 def _print_rows(
     console: Console, title: str, rows: list[dict[str, Any]], *, without: tuple[str, ...] = ()
 ) -> None:
-    """Print a table that a narrow terminal folds: no amount and no id is cut."""
+    """Print a table, or row by row what the terminal is too narrow for: nothing is cut."""
     if not rows:
         return
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
-                  pad_edge=False)  # fmt: skip
     names = [name for name in rows[0] if name not in without]
-    for name in names:
-        table.add_column(name.removesuffix("_count").replace("_", " "), overflow="fold")
-    for row in rows[:SHOWN]:
-        table.add_row(*(_cell(row[name]) for name in names))
-    console.print(table)
+    shown = [[_cell(row[name]) for name in names] for row in rows[:SHOWN]]
+    headings = [name.removesuffix("_count").split("_") for name in names]
+    table = Table(
+        *("\n".join(words) for words in headings),
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
+    for cells in shown:
+        table.add_row(*cells)
+    console.print(f"\n[bold]{title}[/bold]")
+    wanted = console.measure(table, options=console.options.update(max_width=WIDEST))
+    if wanted.maximum <= console.width:
+        console.print(table)
+    else:
+        for cells in shown:
+            for words, cell in zip(headings, cells, strict=True):
+                indent = " " if words is not headings[0] else "-"
+                console.print(f"{indent} {' '.join(words)}: {cell}")
     if len(rows) > SHOWN:
         console.print(f"… and {len(rows) - SHOWN} more.")
 
