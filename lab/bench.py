@@ -12,15 +12,17 @@ resulting legs into a table with their key. The second part asks whether cost gr
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import random
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -53,7 +55,7 @@ DAYS = 300
 DESTINATIONS = ("01990{:05d}", "06399{:05d}", "02619{:05d}", "0032255{:05d}", "0044113496{:04d}")
 
 Result = TypeVar("Result")
-console = Console()
+console = Console(file=sys.stdout)
 
 
 @dataclass
@@ -128,7 +130,7 @@ def installation() -> Iterator[Settings]:
             project=PROJECT, var=folder, include=PROJECT / "include", environment=environment
         )
         migrate(settings)
-        deploy(settings, with_docs=False)
+        deploy(settings, with_docs=False, output=io.StringIO())
         load_directory(settings)
         yield settings
     finally:
@@ -145,7 +147,9 @@ def land_and_build(settings: Settings, pbx: Pbx, stages: Stages) -> None:
             pbx, run=RunContext(), watermark=FileWatermark(pbx, settings), settings=settings
         ),
     )
-    stages.run("build", lambda: build(settings))
+    # dbt's log would drown the tables; when a build fails, its error says which node and why.
+    with redirect_stdout(io.StringIO()):
+        stages.run("build", lambda: build(settings))
 
 
 def seconds_per_node(settings: Settings) -> dict[str, float]:
