@@ -52,7 +52,7 @@ HISTORY_STEP = 1_000_000
 APPENDED_LINES = 5_000
 #: Calls are spread over so many days: call identities wrap, as on a real PBX, days apart.
 DAYS = 300
-DESTINATIONS = ("01990{:05d}", "06399{:05d}", "02619{:05d}", "0032255{:05d}", "0044113496{:04d}")
+DESTINATIONS = ("01990{:05d}", "063998{:04d}", "02619{:05d}", "0032255{:05d}", "0044113496{:04d}")
 
 Result = TypeVar("Result")
 console = Console(file=sys.stdout)
