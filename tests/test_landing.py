@@ -167,6 +167,15 @@ def test_more_tickets_than_one_chunk_land_in_one_batch(warehouse: Settings) -> N
     assert (result.rows_inserted, found) == (count, [(count, 1)])
 
 
+def test_a_large_batch_is_known_to_the_planner_when_it_has_landed(warehouse: Settings) -> None:
+    landed(warehouse, tickets(*range(5_000)))
+
+    estimates = rows(
+        warehouse, "select reltuples from pg_class where oid = 'raw.tickets_mitel_3300'::regclass"
+    )
+    assert estimates == [(5_000,)]
+
+
 def test_two_pulls_of_one_pbx_land_one_after_the_other(warehouse: Settings) -> None:
     pulls = [
         threading.Thread(target=landed, args=(warehouse, tickets(*range(1000)))) for _ in range(4)

@@ -33,6 +33,15 @@ CHUNK_CHARACTERS = 16_000_000
 #: How long a run waits for another that lands the same PBX (a backfill beside the live run).
 LOCK_WAIT_SECONDS = 1_800
 
+#: The partition that a batch is in, if it has grown by a tenth since it was last looked at.
+GROWN_PARTITION = """
+select pg_class.relname
+from pg_class
+where pg_class.oid = (select tableoid from raw.tickets where batch_id = %s limit 1)
+    and pg_relation_size(pg_class.oid) / current_setting('block_size')::bigint
+        > pg_class.relpages * 1.1
+"""
+
 
 class LandingBusyError(Exception):
     """Another run of the same PBX has been landing for too long."""
@@ -195,7 +204,20 @@ def land(
         landed = landing.finish(idlast_after())
         if landed.batch_id is None:
             raise psycopg.Rollback(transaction)
+    if landed.rows_inserted:
+        _refresh_statistics(connection, landed.batch_id)
     return landed
+
+
+def _refresh_statistics(connection: psycopg.Connection, batch_id: int | None) -> None:
+    """Let the planner know of a large batch: a build may follow at once, before autovacuum looks.
+
+    It takes an unknown batch for a small one, which it parses on one processor only.
+    """
+    with connection.transaction():
+        grown = connection.execute(GROWN_PARTITION, [batch_id]).fetchone()
+        if grown is not None:
+            connection.execute(sql.SQL("analyze raw.{}").format(sql.Identifier(grown[0])))
 
 
 def held_bodies(
