@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, NamedTuple
 
+from tollhouse import blocks
 from tollhouse.pbx import Framing, Model
 
 BLOCK_BYTES = 1 << 20
@@ -87,12 +88,32 @@ def frame_file(
     if start_offset:
         stream.seek(start_offset)
     lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
+    if framing.kind == "blocks":
+        return FramedFile(None, _tickets_of_blocks(stream, start_offset, model))
     if framing.kind == "json_rows":
         key = model.table.key if model.table else None
         return FramedFile(None, _json_rows(lines, key, model.encoding))
     if framing.kind == "header_lines" and not start_offset:
         header, lines = _take_header(lines, framing, model.encoding)
     return FramedFile(header, _tickets(lines, framing, model.encoding))
+
+
+def frame_record(data: bytes, model: Model) -> Iterator[Ticket]:
+    """Take apart what a collector spooled as one record, for models that do not speak in lines.
+
+    Args:
+        data: one block or one document, whole.
+        model: whose framing and encoding apply.
+
+    Yields:
+        Its tickets; the ordinal is the offset in the record.
+    """
+    yield Ticket(0, decode(blocks.content(data), model.encoding))
+
+
+def _tickets_of_blocks(stream: BinaryIO, start_offset: int, model: Model) -> Iterator[Ticket]:
+    for offset, data in blocks.read_blocks(stream, start_offset=start_offset):
+        yield Ticket(offset, decode(blocks.content(data), model.encoding))
 
 
 def split_lines(

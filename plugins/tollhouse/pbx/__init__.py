@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
-FramingKind = Literal["lines", "header_lines", "json_rows"]
+FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents"]
+DialogueName = Literal["lines", "login", "oxe_blocks", "documents"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Framing:
 
     Attributes:
         kind: ``lines`` (a ticket a line), ``header_lines`` (the first line names the columns and is
-            kept on the delivery), ``json_rows`` (one JSON object a line: SQL and API rows).
+            kept on the delivery), ``json_rows`` (one JSON object a line: SQL and API rows),
+            ``blocks`` (a block of fixed size a ticket), ``documents`` (JSON, XML or CSV documents
+            that hold a ticket or several).
         header_line_count: lines at the top of a file that are not tickets (CUCM: names and types).
         wrap_columns: a line of exactly this many characters continues on the next one ...
         ticket_start: ... unless the next one matches this pattern (a regular expression on the
@@ -39,11 +42,38 @@ class Framing:
 
 
 @dataclass(frozen=True)
+class SerialNumbers:
+    """A number that a PBX counts up in its tickets: a gap means lost tickets.
+
+    Attributes:
+        pattern: a regular expression on the bytes of a line; its first group is the number.
+        modulus: the number after the highest one is 0.
+    """
+
+    pattern: bytes
+    modulus: int
+
+
+@dataclass(frozen=True)
 class StreamDefaults:
-    """A PBX that speaks over TCP: who connects, and to which port by default."""
+    r"""A PBX that speaks over TCP.
+
+    Attributes:
+        direction: who connects: the collector dials, or it listens and the PBX connects.
+        port: the port by default, of the PBX or of the collector.
+        dialogue: what is said on the connection beside tickets; ``collector.dialogues`` knows each.
+        line_end: the byte that ends a line; what else stands at an end belongs to framing.
+        connections: ``one`` (a new connection replaces the one before it) or ``many`` (a PBX that
+            opens a connection per ticket, or several at once; they share a segment).
+        serial: of a PBX that numbers its tickets.
+    """
 
     direction: Literal["dial", "listen"]
     port: int
+    dialogue: DialogueName = "lines"
+    line_end: bytes = b"\n"
+    connections: Literal["one", "many"] = "one"
+    serial: SerialNumbers | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""What is said on a connection beside tickets: logins, handshakes, keep-alives.
+
+A dialogue does no input or output. It is told what arrived and answers what is to be said and what
+is to be spooled, so it can be tried byte by byte, and one stream serves every model.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from tollhouse.collector.lines import Piece
+
+
+class DialogueError(Exception):
+    """The other side is not what it should be: a refused login, a stand-by processor."""
+
+
+class Heard(NamedTuple):
+    """What came of some bytes: pieces to spool, in order, and what to say."""
+
+    pieces: list[Piece]
+    reply: bytes = b""
+
+
+class Dialogue(Protocol):
+    """One connection's conversation; made anew for each connection."""
+
+    #: The connection is given up when nothing arrives for so long; None: a quiet line is healthy.
+    longest_silence_seconds: float | None
+
+    def greeting(self) -> bytes:
+        """Return what to say on connecting, before anything was heard."""
+
+    def feed(self, data: bytes) -> Heard:
+        """Take what arrived.
+
+        Raises:
+            DialogueError: the connection is of no use; it is closed and tried again later.
+        """
+
+    def pause(self) -> Heard:
+        """Nothing has arrived for a second: return what is complete for that reason, if any."""
+
+    def remainder(self) -> list[Piece]:
+        """The connection has ended: return what was not complete."""
