@@ -14,19 +14,22 @@ class LineSplitter:
     PIECE, so that an endless line costs bounded memory and no byte is lost.
     """
 
-    def __init__(self, maximum_bytes: int) -> None:
+    def __init__(self, maximum_bytes: int, line_end: bytes = b"\n") -> None:
         self._maximum_bytes = maximum_bytes
+        self._line_end = line_end
         self._rest = b""
 
     def feed(self, data: bytes) -> list[Piece]:
         """Take what arrived and return the pieces that are complete now, in order."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        pieces: list[Piece] = []
-        for line in lines:
-            if len(line) > self._maximum_bytes:
-                line = self._cut(line, pieces)
-            pieces.append((line + b"\n", TERMINATED))
-        self._rest = self._cut(self._rest, pieces)
+        line_end, size = self._line_end, self._maximum_bytes
+        *lines, rest = (self._rest + data).split(line_end)
+        if lines and len(max(lines, key=len)) > size:
+            pieces: list[Piece] = []
+            for line in lines:
+                pieces.append((self._cut(line, pieces) + line_end, TERMINATED))
+        else:
+            pieces = [(line + line_end, TERMINATED) for line in lines]
+        self._rest = self._cut(rest, pieces) if len(rest) > size else rest
         return pieces
 
     def remainder(self) -> list[Piece]:

@@ -1,7 +1,8 @@
 """What is said on a connection beside tickets: logins, handshakes, keep-alives.
 
 A dialogue does no input or output. It is told what arrived and answers what is to be said and what
-is to be spooled, so it can be tried byte by byte, and one stream serves every model.
+is to be spooled, so it can be tried byte by byte, and one stream serves every model. ``registry``
+knows which dialogue a PBX speaks.
 """
 
 from __future__ import annotations
@@ -23,9 +24,14 @@ class Heard(NamedTuple):
 
 
 class Dialogue(Protocol):
-    """One connection's conversation; made anew for each connection."""
+    """One connection's conversation; made anew for each connection.
+
+    Whatever ends the connection, an error of the dialogue included, ``remainder`` is asked last: a
+    ticket that was heard before an error is handed over there.
+    """
 
     #: The connection is given up when nothing arrives for so long; None: a quiet line is healthy.
+    #: It is looked at before each read, so a dialogue may be stricter while it logs in.
     longest_silence_seconds: float | None
 
     def greeting(self) -> bytes:
@@ -39,7 +45,17 @@ class Dialogue(Protocol):
         """
 
     def pause(self) -> Heard:
-        """Nothing has arrived for a second: return what is complete for that reason, if any."""
+        """Nothing has arrived for a second: return what is complete for that reason, if any.
+
+        It is asked once a silence.
+
+        Raises:
+            DialogueError: the silence shows that the connection is of no use.
+        """
 
     def remainder(self) -> list[Piece]:
-        """The connection has ended: return what was not complete."""
+        """The connection has ended: return what was not complete.
+
+        Raises:
+            DialogueError: it ended before it was of any use, in the middle of a login.
+        """
