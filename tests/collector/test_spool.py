@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import zlib
 from pathlib import Path
 
 import pytest
 
-from tollhouse.collector.segment import CUT_BY_DISCONNECT, PIECE, TERMINATED, segment_path
+from tollhouse.collector.segment import (
+    CUT_BY_DISCONNECT,
+    ENDED,
+    HEADER_BYTES,
+    PIECE,
+    TERMINATED,
+    segment_path,
+)
 from tollhouse.collector.spool import (
     SpoolDamagedError,
     SpoolPositionError,
     SpoolRecord,
+    connection_peers,
     last_records,
     read_landed,
     read_spool,
@@ -135,6 +144,119 @@ def test_a_segment_is_rotated_by_size_and_the_connection_goes_on(tmp_path: Path)
     assert states[1].header.first_ordinal == records[0].ordinal + sum(
         record.segment == 1 for record in records
     )
+
+
+def test_a_line_in_pieces_is_not_cut_by_a_rotation_unless_it_has_no_end(tmp_path: Path) -> None:
+    with SpoolWriter(tmp_path, "paris_hq", Rotation(segment_bytes=1_000)) as spool:
+        spool.begin_connection("192.0.2.1:1752")
+        spool.append(lines(18), ARRIVED_AT_US)
+        for _ in range(3):
+            spool.append([(b"x" * 100, PIECE)], ARRIVED_AT_US)
+        spool.append([(b"end\r\n", TERMINATED)], ARRIVED_AT_US)
+        spool.append(lines(1, first=18), ARRIVED_AT_US)
+        assert {record.segment for record in read_all(tmp_path)} == {1}
+        assert spool.segment == 2
+        for _ in range(20):
+            spool.append([(b"x" * 100, PIECE)], ARRIVED_AT_US)
+    assert all(state.size_bytes < 2_200 for state in segment_states(tmp_path))
+
+
+def shared_spool(folder: Path) -> Path:
+    """A spool in which three connections take turns in one segment; the second ends."""
+    with SpoolWriter(folder, "tours_shop") as spool:
+        first = spool.begin_connection("192.0.2.1:40001", shares_segment=True)
+        spool.append(lines(1), ARRIVED_AT_US, connection=first)
+        second = spool.begin_connection("192.0.2.2:40002", shares_segment=True)
+        spool.append(lines(1, first=1), ARRIVED_AT_US, connection=second)
+        spool.append(lines(1, first=2), ARRIVED_AT_US, connection=first)
+        spool.begin_connection("192.0.2.9:40009", shares_segment=True)
+        spool.append(lines(1, first=3), ARRIVED_AT_US, connection=second)
+        spool.end_connection(second)
+        spool.append(lines(1, first=4), ARRIVED_AT_US, connection=first)
+    return folder
+
+
+def test_connections_share_a_segment_and_each_record_names_its_own(tmp_path: Path) -> None:
+    shared_spool(tmp_path)
+    records = read_all(tmp_path)
+    assert texts(records) == texts_of(lines(5))
+    assert [(record.segment, record.connection, record.ordinal) for record in records] == [
+        (1, 1, 0), (1, 2, 0), (1, 1, 1), (1, 2, 1), (1, 1, 2),
+    ]  # fmt: skip
+    assert connection_peers(tmp_path, 1) == {1: "192.0.2.1:40001", 2: "192.0.2.2:40002"}
+    ends = [
+        (record.connection, place)
+        for place, record in enumerate(read_spool(tmp_path, segment=1, offset=0, with_ends=True))
+        if record.flags == ENDED
+    ]
+    assert ends == [(2, 4)]
+    assert texts(last_records(tmp_path, 2)) == texts_of(lines(2, first=3))
+
+
+def test_a_rotation_introduces_the_connections_of_a_shared_segment_again(tmp_path: Path) -> None:
+    with SpoolWriter(tmp_path, "tours_shop", Rotation(segment_bytes=1_000)) as spool:
+        numbers = [
+            spool.begin_connection(f"192.0.2.{host}:4000", shares_segment=True) for host in (1, 2)
+        ]
+        for line in range(60):
+            spool.append(lines(1, first=line), ARRIVED_AT_US, connection=numbers[line % 2])
+        spool.end_connection(numbers[0])
+    assert texts(read_all(tmp_path)) == texts_of(lines(60))
+    segments = [state.header.number for state in segment_states(tmp_path)]
+    assert len(segments) > 2
+    for segment in segments:
+        assert connection_peers(tmp_path, segment) == {1: "192.0.2.1:4000", 2: "192.0.2.2:4000"}
+
+
+def test_no_connection_number_comes_twice_in_a_spool(tmp_path: Path) -> None:
+    shared_spool(tmp_path / "closed")
+    with SpoolWriter(tmp_path / "closed", "tours_shop") as spool:
+        # The third said nothing, so it left no trace but the footer.
+        assert spool.begin_connection("192.0.2.1:40010", shares_segment=True) == 4
+        spool.append(lines(1, first=5), ARRIVED_AT_US)
+        spool.begin_connection("192.0.2.2:40011", shares_segment=True)
+        spool.append(lines(1, first=6), ARRIVED_AT_US)
+        spool.sync()
+        shutil.copytree(tmp_path / "closed", tmp_path / "killed")
+    with SpoolWriter(tmp_path / "killed", "tours_shop") as spool:
+        assert spool.begin_connection("192.0.2.1:40012", shares_segment=True) == 6
+    assert connection_peers(tmp_path / "killed", 2) == {
+        4: "192.0.2.1:40010",
+        5: "192.0.2.2:40011",
+    }
+
+
+def test_a_hole_in_a_shared_segment_leaves_the_others_their_records_and_peers(
+    tmp_path: Path,
+) -> None:
+    with SpoolWriter(tmp_path / "original", "tours_shop") as spool:
+        for connection in range(1, 5):
+            spool.begin_connection(f"192.0.2.{connection}:4000", shares_segment=True)
+            spool.append(lines(2, first=2 * connection), ARRIVED_AT_US)
+        shutil.copytree(tmp_path / "original", tmp_path / "spool")
+    folder = tmp_path / "spool"
+    path = segment_path(folder, 1)
+    data = path.read_bytes()
+    hole = data.index(b"192.0.2.2")
+    path.write_bytes(data[:hole] + bytes(40) + data[hole + 40 :])
+    SpoolWriter(folder, "tours_shop").close()
+    found = read_all(folder)
+    assert [record.connection for record in found if record.data in texts_of(lines(10))] == [
+        1, 1, 2, 3, 3, 4, 4,
+    ]  # fmt: skip
+    assert connection_peers(folder, 1) == {
+        1: "192.0.2.1:4000", 3: "192.0.2.3:4000", 4: "192.0.2.4:4000",
+    }  # fmt: skip
+
+
+def test_a_segment_of_version_1_is_read(tmp_path: Path) -> None:
+    closed_spool(tmp_path, counts=(3,))
+    path = segment_path(tmp_path, 1)
+    data = path.read_bytes()
+    body = data[:8] + b"\x01\x00" + data[10 : HEADER_BYTES - 4]
+    path.write_bytes(body + zlib.crc32(body).to_bytes(4, "little") + data[HEADER_BYTES:])
+    closed_spool(tmp_path, counts=(1,))
+    assert [record.connection for record in read_all(tmp_path)] == [1, 1, 1, 2]
 
 
 def test_a_segment_is_rotated_by_age(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Layout of a spool segment, version 1: the only place that knows its bytes.
+"""Layout of a spool segment, version 2: the only place that knows its bytes.
 
 A segment is a header, then records, all little-endian, only ever appended to. It holds one
-connection of one PBX.
+connection of one PBX, or, for a PBX that opens several, whatever they said in the order in which it
+arrived.
 
 - header, 256 bytes: magic, version, length of the header, connection, number of the segment, when
   it was opened (microseconds since 1970), ordinal of its first record, identity of the spool, pbx
@@ -10,10 +11,14 @@ connection of one PBX.
   connection, arrival (microseconds since 1970); then the data, exactly as received. The crc covers
   both.
 
-Three kinds of record share that shape. DATA carries bytes of the PBX. SYNC says, in its ordinal, up
+Five kinds of record share that shape. DATA carries bytes of the PBX. SYNC says, in its ordinal, up
 to which offset the file was on disk when it was written: readers hand out nothing beyond the last
 one, so that no power cut can take back what they saw. CLOSE is the footer: nothing follows, the
-reader may go on with the next segment.
+reader may go on with the next segment; it bears the highest connection so far. In a segment that
+connections share (the header then names the first of them), OPEN stands before the first DATA of
+each and carries its peer, and END after its last.
+
+Version 1 knew neither OPEN nor END; it is read as well.
 """
 
 from __future__ import annotations
@@ -28,7 +33,8 @@ from functools import lru_cache
 from pathlib import Path
 
 MAGIC = b"TOLLSPOL"
-VERSION = 1
+VERSION = 2
+READABLE_VERSIONS = (1, 2)
 
 _HEADER = struct.Struct("<8sHHIQqQ16s40s64s92xI")
 HEADER_BYTES = _HEADER.size
@@ -40,11 +46,17 @@ RECORD_BYTES = RECORD.size
 #: The crc covers this part of the record's head, what follows it, and the data.
 _BEFORE_CRC = 12
 _AFTER_CRC = 16
+#: The head as the crc covers it: all but the crc.
+_COVERED_HEAD = struct.Struct("<HHIIQq")
 
 DATA = 0x4454
 SYNC = 0x4E53
 CLOSE = 0x4C43
-MARKS = (DATA, SYNC, CLOSE)
+OPEN = 0x504F
+END = 0x4E45
+MARKS = (DATA, SYNC, CLOSE, OPEN, END)
+#: A peer's address is cut to so many bytes.
+PEER_BYTES = 64
 
 #: The data ends with its line terminator.
 TERMINATED = 1
@@ -52,6 +64,8 @@ TERMINATED = 1
 PIECE = 2
 #: The connection ended in the middle of this line.
 CUT_BY_DISCONNECT = 4
+#: No data: the connection ended here, and the segment goes on with others.
+ENDED = 8
 
 #: A longer record is damage, not data.
 MAXIMUM_DATA_BYTES = 16 * 1024 * 1024
@@ -62,7 +76,7 @@ _FILE_NAME = re.compile(r"segment-(\d{10})\.spool")
 
 @dataclass(frozen=True)
 class SegmentHeader:
-    """What the first bytes of a segment say."""
+    """What the first bytes of a segment say; connections that share it have their own peers."""
 
     number: int
     connection: int
@@ -109,11 +123,16 @@ def pack_header(header: SegmentHeader) -> bytes:
         header.first_ordinal,
         header.spool_id.bytes,
         header.pbx_id.encode("ascii"),
-        header.peer.encode("ascii", "replace")[:64],
+        pack_peer(header.peer),
         0,
     )
     body = packed[:-_CRC_BYTES]
     return body + zlib.crc32(body).to_bytes(_CRC_BYTES, "little")
+
+
+def pack_peer(peer: str) -> bytes:
+    """Return a peer's address as a header or an OPEN record bears it."""
+    return peer.encode("ascii", "replace")[:PEER_BYTES]
 
 
 def unpack_header(data: bytes) -> SegmentHeader | None:
@@ -134,7 +153,9 @@ def unpack_header(data: bytes) -> SegmentHeader | None:
         peer,
         crc,
     ) = _HEADER.unpack_from(data)
-    if (magic, version, length, crc) != (MAGIC, VERSION, HEADER_BYTES, zlib.crc32(body)):
+    if (magic, length, crc) != (MAGIC, HEADER_BYTES, zlib.crc32(body)):
+        return None
+    if version not in READABLE_VERSIONS:
         return None
     return SegmentHeader(
         number=number,
@@ -151,9 +172,9 @@ def pack_record(
     mark: int, *, flags: int, connection: int, ordinal: int, arrived_at_us: int, data: bytes = b""
 ) -> bytes:
     """Return the bytes of one record."""
-    head = RECORD.pack(mark, flags, len(data), connection, 0, ordinal, arrived_at_us)
-    crc = zlib.crc32(data, zlib.crc32(head[_AFTER_CRC:], zlib.crc32(head[:_BEFORE_CRC])))
-    return b"".join((head[:_BEFORE_CRC], crc.to_bytes(4, "little"), head[_AFTER_CRC:], data))
+    head = _COVERED_HEAD.pack(mark, flags, len(data), connection, ordinal, arrived_at_us)
+    crc = zlib.crc32(data, zlib.crc32(head))
+    return b"".join((head[:_BEFORE_CRC], crc.to_bytes(4, "little"), head[_BEFORE_CRC:], data))
 
 
 def record_is_whole(buffer: bytes, position: int, length: int, crc: int) -> bool:

@@ -21,9 +21,12 @@ from typing import NamedTuple
 from tollhouse.collector.segment import (
     CLOSE,
     DATA,
+    END,
+    ENDED,
     HEADER_BYTES,
     MARKS,
     MAXIMUM_DATA_BYTES,
+    OPEN,
     RECORD,
     RECORD_BYTES,
     SYNC,
@@ -74,7 +77,8 @@ class SpoolRecord(NamedTuple):
     """One piece of what a PBX sent: as a rule one physical line with its terminator.
 
     ``flags`` is a sum of ``segment.TERMINATED``, ``segment.PIECE`` and
-    ``segment.CUT_BY_DISCONNECT``.
+    ``segment.CUT_BY_DISCONNECT``; or it is ``segment.ENDED``, without data, for a reader that asks
+    for the ends of connections.
     """
 
     segment: int
@@ -152,13 +156,33 @@ def segment_states(folder: Path) -> list[SegmentState]:
 
 def is_closed(path: Path) -> bool:
     """Whether a segment ends with its footer: nothing will be added to it."""
+    return highest_connection(path) is not None
+
+
+def highest_connection(path: Path) -> int | None:
+    """Return the highest connection so far, as a segment's footer bears it; None without footer."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         if size < HEADER_BYTES + RECORD_BYTES:
-            return False
+            return None
         file.seek(size - RECORD_BYTES)
         tail = file.read(RECORD_BYTES)
-    return RECORD.unpack(tail)[0] == CLOSE and record_end(tail, 0) == RECORD_BYTES
+    mark, _, _, connection, _, _, _ = RECORD.unpack(tail)
+    return connection if mark == CLOSE and record_end(tail, 0) == RECORD_BYTES else None
+
+
+def connection_peers(folder: Path, number: int) -> dict[int, str]:
+    """Return the connections that speak in a segment, and the address of each one's other side."""
+    header = read_header(folder, number)
+    peers = {header.connection: header.peer}
+    data = segment_path(folder, number).read_bytes()
+    position: int | None = HEADER_BYTES
+    while position is not None and (end := record_end(data, position)) is not None:
+        mark, _, _, connection, _, _, _ = RECORD.unpack_from(data, position)
+        if mark == OPEN:
+            peers[connection] = data[position + RECORD_BYTES : end].decode("ascii", "replace")
+        position = end
+    return peers
 
 
 def write_landed(folder: Path, *, segment: int, offset: int) -> None:
@@ -177,7 +201,9 @@ def read_landed(folder: Path) -> tuple[int, int] | None:
         return None
 
 
-def read_spool(folder: Path, *, segment: int, offset: int) -> Iterator[SpoolRecord]:
+def read_spool(
+    folder: Path, *, segment: int, offset: int, with_ends: bool = False
+) -> Iterator[SpoolRecord]:
     """Yield the records after a position, across segments, up to what is on disk now.
 
     Damage and gaps are raised only by the read that begins at them: one that meets them later ends
@@ -189,6 +215,7 @@ def read_spool(folder: Path, *, segment: int, offset: int) -> Iterator[SpoolReco
         segment: number of the segment to go on with; 0 for the oldest that is kept.
         offset: byte offset of the next record, a ``next_offset`` read earlier; 0 for the first of
             the segment.
+        with_ends: also yield where a connection ended whose segment goes on with others.
 
     Yields:
         The records in order of segment and offset.
@@ -202,7 +229,8 @@ def read_spool(folder: Path, *, segment: int, offset: int) -> Iterator[SpoolReco
     try:
         for record in _read_segments(folder, segment, offset):
             is_first = False
-            yield record
+            if with_ends or record.flags != ENDED:
+                yield record
     except SpoolError as error:
         if is_first:
             raise
@@ -215,7 +243,8 @@ def last_records(folder: Path, count: int) -> list[SpoolRecord]:
     for number in reversed(segment_numbers(folder)):
         found: deque[SpoolRecord] = deque(maxlen=count - len(records))
         with contextlib.suppress(SpoolError):
-            found.extend(_read_segment(folder, number, 0))
+            records_of_segment = _read_segment(folder, number, 0)
+            found.extend(record for record in records_of_segment if record.flags != ENDED)
         records.extendleft(reversed(found))
         if len(records) == count:
             break
@@ -260,16 +289,7 @@ def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecor
             return False  # being made just now, or torn and repaired when the collector starts
         raise
     start = max(start, HEADER_BYTES)
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if start > size:
-            raise SpoolPositionError(
-                f"{path}: the position {start} is behind its end, {size}. Set IDLAST to "
-                f"{number}:{size} to go on there, or to {number}:0 to read the segment again; "
-                "nothing doubles."
-            )
-        file.seek(start)
-        buffer = file.read()
+    buffer = _read_from(path, number, start)
     held: deque[SpoolRecord] = deque()
     position = 0
     while position + RECORD_BYTES <= len(buffer):
@@ -284,7 +304,7 @@ def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecor
             or not record_is_whole(buffer, position, length, crc)
         ):
             break
-        if mark == DATA:
+        if mark in (DATA, END):
             held.append(
                 SpoolRecord(
                     number,
@@ -294,20 +314,40 @@ def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecor
                     connection,
                     ordinal,
                     buffer[position + RECORD_BYTES : end],
-                    flags,
+                    flags if mark == DATA else ENDED,
                 )
             )
-        else:
-            is_footer = mark == CLOSE
-            while held and (is_footer or held[0].next_offset <= ordinal):
-                yield held.popleft()
-            if is_footer:
-                return True
+        elif mark == SYNC:
+            yield from _on_disk(held, ordinal)
+        elif mark == CLOSE:
+            yield from held
+            return True
+        if held and held[0].flags == ENDED:
+            # That a connection ended holds true even if a power cut takes this record back.
+            yield held.popleft()
         position = end
     if position < len(buffer) and _was_on_disk(buffer, position, start):
         yield from held
         raise _damage(path, number, buffer, position, start)
     return False
+
+
+def _on_disk(held: deque[SpoolRecord], synced_offset: int) -> Iterator[SpoolRecord]:
+    while held and (held[0].next_offset <= synced_offset or held[0].flags == ENDED):
+        yield held.popleft()
+
+
+def _read_from(path: Path, number: int, start: int) -> bytes:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if start > size:
+            raise SpoolPositionError(
+                f"{path}: the position {start} is behind its end, {size}. Set IDLAST to "
+                f"{number}:{size} to go on there, or to {number}:0 to read the segment again; "
+                "nothing doubles."
+            )
+        file.seek(start)
+        return file.read()
 
 
 def _was_on_disk(buffer: bytes, damage: int, base: int) -> bool:

@@ -15,7 +15,9 @@ from pathlib import Path
 from tollhouse.collector.segment import (
     CLOSE,
     DATA,
+    END,
     HEADER_BYTES,
+    OPEN,
     RECORD,
     SYNC,
     SegmentHeader,
@@ -37,7 +39,7 @@ def close_torn_segment(folder: Path, number: int, pbx_id: str, spool_id: uuid.UU
     header = unpack_header(data)
     end_of_whole = _end_of_whole_records(data) if header else 0
     tail = data[end_of_whole:]
-    salvaged = _whole_data_records(tail)
+    salvaged = _whole_records(tail)
     if header and tail and _synced_offset(data) > end_of_whole:
         logger.error("%s: damaged at offset %d, in what was on disk", path, end_of_whole)
         end_of_whole = _end_of_last_whole_record(data)
@@ -51,13 +53,14 @@ def close_torn_segment(folder: Path, number: int, pbx_id: str, spool_id: uuid.UU
         header = header or _rebuilt_header(path, number, pbx_id, spool_id, salvaged)
         whole = data[:end_of_whole] or pack_header(header)
         draft = path.with_name(f"{path.name}.draft")
-        _write_durably(draft, b"".join((whole, *salvaged, _footer(header))))
+        whole += b"".join(salvaged)
+        _write_durably(draft, whole + _footer(header, whole))
         draft.replace(path)
     else:
         with path.open("r+b") as file:
             file.truncate(end_of_whole)
             file.seek(end_of_whole)
-            file.write(_footer(header))
+            file.write(_footer(header, data[:end_of_whole]))
             file.flush()
             os.fsync(file.fileno())
 
@@ -90,12 +93,13 @@ def _synced_offset(data: bytes) -> int:
     return offset
 
 
-def _whole_data_records(tail: bytes) -> list[bytes]:
+def _whole_records(tail: bytes) -> list[bytes]:
+    """Return the whole records of a tail: data, and whose it is; marks of places hold no more."""
     records = []
     position = next_whole_record(tail, 0)
     while position is not None:
         end = record_end(tail, position) or len(tail)
-        if RECORD.unpack_from(tail, position)[0] == DATA:
+        if RECORD.unpack_from(tail, position)[0] in (DATA, OPEN, END):
             records.append(tail[position:end])
         position = next_whole_record(tail, end)
     return records
@@ -119,11 +123,17 @@ def _rebuilt_header(
     )
 
 
-def _footer(header: SegmentHeader) -> bytes:
+def _footer(header: SegmentHeader, whole: bytes) -> bytes:
+    """Return the footer of a segment: it bears the highest connection, so that none comes twice."""
+    connection = header.connection
+    position = next_whole_record(whole, HEADER_BYTES)
+    while position is not None:
+        connection = max(connection, RECORD.unpack_from(whole, position)[3])
+        position = next_whole_record(whole, record_end(whole, position) or len(whole))
     return pack_record(
         CLOSE,
         flags=0,
-        connection=header.connection,
+        connection=connection,
         ordinal=0,
         arrived_at_us=header.opened_at_us,
     )

@@ -21,10 +21,14 @@ from typing import Self
 from tollhouse.collector.segment import (
     CLOSE,
     DATA,
+    END,
     HEADER_BYTES,
+    OPEN,
+    PIECE,
     SYNC,
     SegmentHeader,
     pack_header,
+    pack_peer,
     pack_record,
     segment_numbers,
     segment_path,
@@ -32,7 +36,7 @@ from tollhouse.collector.segment import (
 from tollhouse.collector.spool import (
     IDENTITY_FILE,
     SpoolError,
-    is_closed,
+    highest_connection,
     read_header,
     spool_identity,
 )
@@ -59,6 +63,20 @@ class Rotation:
     segment_seconds: int = 24 * 3600
 
 
+@dataclass
+class _OpenConnection:
+    """One connection that may still speak."""
+
+    number: int
+    peer: str
+    shares_segment: bool
+    next_ordinal: int = 0
+    #: Whether the present segment says whose these records are.
+    is_in_segment: bool = False
+    #: The last record is a piece of a line that goes on in the next.
+    is_within_line: bool = False
+
+
 def now_us() -> int:
     """Return the present instant in microseconds since 1970."""
     return time.time_ns() // 1000
@@ -80,8 +98,7 @@ class SpoolWriter:
         self.end_offset = 0
         self.synced_offset = 0
         self.data_end_offset = 0
-        self._peer = ""
-        self._next_ordinal = 0
+        self._connections: dict[int, _OpenConnection] = {}
         self._opened_at_us = 0
         self._file: int | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -98,20 +115,32 @@ class SpoolWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def begin_connection(self, peer: str) -> int:
-        """Start a connection and return its number; its records go to a segment of their own."""
-        self.end_connection()
+    def begin_connection(self, peer: str, *, shares_segment: bool = False) -> int:
+        """Start a connection and return its number.
+
+        Its records go to a segment of their own, which ends the connection before it; or, for a PBX
+        that opens several, to one segment with the records of those that share it too.
+        """
+        others = self._connections.values()
+        if not (shares_segment and all(other.shares_segment for other in others)):
+            self.end_connection()
         self.connection += 1
-        self._peer = peer
-        self._next_ordinal = 0
+        self._connections[self.connection] = _OpenConnection(self.connection, peer, shares_segment)
         return self.connection
 
-    def append(self, pieces: Iterable[tuple[bytes, int]], arrived_at_us: int) -> int:
+    def append(
+        self,
+        pieces: Iterable[tuple[bytes, int]],
+        arrived_at_us: int,
+        *,
+        connection: int | None = None,
+    ) -> int:
         """Append pieces of one connection, all or none; the operating system has them on return.
 
         Args:
             pieces: bytes as received, and flags of ``segment``.
             arrived_at_us: when they arrived, in microseconds since 1970.
+            connection: whose they are; the connection that began last if not given.
 
         Returns:
             How many records were appended.
@@ -119,30 +148,45 @@ class SpoolWriter:
         Raises:
             SpoolFullError: the disk is full; the same pieces may be appended again later.
         """
+        speaker = self._connections[self.connection if connection is None else connection]
+        taken = list(pieces)
+        if not taken:
+            return 0
         if self.is_due_for_rotation():
             self._close_segment()
         if self._file is None:
-            self._open_segment()
+            self._open_segment(speaker)
         packed = [
             pack_record(
                 DATA,
                 flags=flags,
-                connection=self.connection,
+                connection=speaker.number,
                 ordinal=ordinal,
                 arrived_at_us=arrived_at_us,
                 data=data,
             )
-            for ordinal, (data, flags) in enumerate(pieces, start=self._next_ordinal)
+            for ordinal, (data, flags) in enumerate(taken, start=speaker.next_ordinal)
         ]
-        self._write(b"".join(packed))
+        introduction = b"" if speaker.is_in_segment else self._introduction(speaker)
+        self._write(introduction + b"".join(packed))
         self.data_end_offset = self.end_offset
-        self._next_ordinal += len(packed)
+        speaker.is_in_segment = True
+        speaker.is_within_line = bool(taken[-1][1] & PIECE)
+        speaker.next_ordinal += len(packed)
         return len(packed)
 
     def is_due_for_rotation(self) -> bool:
-        """Whether the next append closes the present segment, which waits for the disk."""
-        return self._file is not None and (
-            self.end_offset >= self.rotation.segment_bytes
+        """Whether the next append closes the present segment, which waits for the disk.
+
+        A line that came in pieces so far is not cut by a rotation, unless it has no end.
+        """
+        if self._file is None:
+            return False
+        segment_bytes = self.rotation.segment_bytes
+        if any(connection.is_within_line for connection in self._connections.values()):
+            return self.end_offset >= 2 * segment_bytes
+        return (
+            self.end_offset >= segment_bytes
             or now_us() - self._opened_at_us >= self.rotation.segment_seconds * 1_000_000
         )
 
@@ -155,7 +199,7 @@ class SpoolWriter:
         """Let readers see the segment up to ``offset``, its end of data before the last flush."""
         if self._file is None or offset <= self.synced_offset:
             return
-        self._write(self._mark(SYNC, offset))
+        self._write(self._mark(SYNC, offset, connection=self.connection))
         self.synced_offset = offset
 
     def sync(self) -> None:
@@ -169,10 +213,28 @@ class SpoolWriter:
         """Bytes of the PBX's records that readers do not see yet."""
         return max(0, self.data_end_offset - self.synced_offset) if self._file is not None else 0
 
-    def end_connection(self) -> None:
-        """Close the segment of the present connection, if it has one."""
-        if self._file is not None:
-            self._close_segment()
+    def end_connection(self, connection: int | None = None) -> None:
+        """End a connection: its segment is closed, or one that others share says so.
+
+        Args:
+            connection: which; all of them, and so the segment, if not given.
+        """
+        if connection is None:
+            self._connections.clear()
+            if self._file is not None:
+                self._close_segment()
+            return
+        ended = self._connections.get(connection)
+        if ended is None:
+            return
+        if not ended.shares_segment:
+            self.end_connection()
+            return
+        del self._connections[connection]
+        if ended.is_in_segment:
+            # Without it a reader waits a little before it takes the last line for complete.
+            with contextlib.suppress(SpoolFullError):
+                self._write(self._mark(END, ended.next_ordinal, connection=connection))
 
     def close(self) -> None:
         """End the connection and give the lock back.
@@ -200,24 +262,24 @@ class SpoolWriter:
             identity = read_header(self.folder, numbers[-1]).spool_id
         _write_durably(self.folder / IDENTITY_FILE, f"{identity}\n")
         for number in numbers:
-            if not is_closed(segment_path(self.folder, number)):
+            path = segment_path(self.folder, number)
+            if highest_connection(path) is None:
                 close_torn_segment(self.folder, number, self.pbx_id, identity)
-        if numbers:
-            self.segment = numbers[-1]
-            self.connection = read_header(self.folder, self.segment).connection
+            self.segment = number
+            self.connection = max(self.connection, highest_connection(path) or 0)
         return identity
 
-    def _open_segment(self) -> None:
+    def _open_segment(self, first_speaker: _OpenConnection) -> None:
         number = self.segment + 1
         opened_at_us = now_us()
         header = SegmentHeader(
             number=number,
-            connection=self.connection,
+            connection=first_speaker.number,
             opened_at_us=opened_at_us,
-            first_ordinal=self._next_ordinal,
+            first_ordinal=first_speaker.next_ordinal,
             spool_id=self.spool_id,
             pbx_id=self.pbx_id,
-            peer=self._peer,
+            peer=first_speaker.peer,
         )
         path = segment_path(self.folder, number)
         try:
@@ -239,13 +301,16 @@ class SpoolWriter:
         self.synced_offset = HEADER_BYTES
         self.data_end_offset = HEADER_BYTES
         self._opened_at_us = opened_at_us
+        for connection in self._connections.values():
+            # The header introduces a connection that has the segment for itself.
+            connection.is_in_segment = not connection.shares_segment
 
     def _close_segment(self) -> None:
         """Put the segment on disk with its footer; after an error it stays open, to try again."""
         assert self._file is not None
         self.flush_to_disk()
         end_before = self.end_offset
-        self._write(self._mark(CLOSE, 0))
+        self._write(self._mark(CLOSE, 0, connection=self.connection))
         try:
             self.flush_to_disk()
         except OSError:
@@ -255,13 +320,22 @@ class SpoolWriter:
         os.close(self._file)
         self._file = None
 
-    def _mark(self, mark: int, ordinal: int) -> bytes:
+    def _introduction(self, speaker: _OpenConnection) -> bytes:
+        return self._mark(
+            OPEN,
+            speaker.next_ordinal,
+            connection=speaker.number,
+            data=pack_peer(speaker.peer),
+        )
+
+    def _mark(self, mark: int, ordinal: int, *, connection: int, data: bytes = b"") -> bytes:
         return pack_record(
             mark,
             flags=0,
-            connection=self.connection,
+            connection=connection,
             ordinal=ordinal,
             arrived_at_us=now_us(),
+            data=data,
         )
 
     def _write(self, data: bytes) -> None:
