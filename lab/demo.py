@@ -1,6 +1,6 @@
-"""The demo: an installation brought up, a month of traffic on three PBXs, and the invoices of it.
+"""The demo: an installation brought up, a month of traffic on many PBXs, and the invoices of it.
 
-Everything is done by the running parts themselves: the collector drains the Mitel, Airflow's
+Everything is done by the running parts themselves: the collector drains the TCP PBXs, Airflow's
 scheduler runs the DAGs; the demo asks for runs through Airflow's API, as an operator would in the
 UI, and waits. Run again, it sends the traffic since the last run and doubles nothing.
 """
@@ -98,7 +98,7 @@ def run() -> None:
         _run_dag(api, LOAD_DIRECTORY, {}, status)
     with step(console, f"Traffic since {month.first_day:%d %B %Y}") as status:
         ledgers = lab.send_traffic(since=month.start, until=datetime.now(UTC))
-        _wait_for_mitel(lab, status)
+        _wait_for_collector(lab, status)
     with step(console, "Extraction") as status:
         _extract_everything(installation, api, extract_dags, ledgers, status)
     with step(console, "Warehouse") as status:
@@ -143,21 +143,23 @@ def _run_dag(api: AirflowApi, dag_id: str, parameters: dict[str, str], status: S
     api.wait_for_run(dag_id, run_id, seconds=RUN_SECONDS, on_progress=status.update)
 
 
-def _wait_for_mitel(lab: Lab, status: Status) -> None:
-    """Wait until the collector has taken every line of the Mitel."""
-    size = lab.feed.stat().st_size
-    position_file = lab.feed.with_suffix(".sent")
+def _wait_for_collector(lab: Lab, status: Status) -> None:
+    """Wait until the collector has taken every ticket of the PBXs that speak over TCP."""
+    pbxs = lab.pbxs_on_tcp
+
+    def behind() -> list[str]:
+        return [pbx.pbx_id for pbx in pbxs if pbx.feed.position < pbx.feed.size]
 
     def is_drained() -> bool:
-        sent = int(position_file.read_text() or 0) if position_file.exists() else 0
-        status.update(f"Traffic: the collector has {sent:,} of {size:,} bytes of the Mitel")
-        return sent >= size
+        waiting = behind()
+        status.update(f"Traffic: the collector has all of {len(pbxs) - len(waiting)} TCP PBXs")
+        return not waiting
 
     _wait_until(
         is_drained,
         lambda: (
-            "The collector did not take the Mitel's tickets: see var/log/collector.log and "
-            "`tollhouse collector status`."
+            f"The collector did not take every ticket of {', '.join(behind())}: see "
+            "var/log/collector.log and `tollhouse collector status`."
         ),
     )
 

@@ -1,36 +1,21 @@
 """A simulated Mitel 3300: a TCP server that hands SMDR lines of 131 columns to who connects.
 
 Like the real one it asks for no login and waits for no answer: it sends what it has buffered to the
-first client and forgets it, then each new line as the call ends. The lines come from a feed file
-that the lab writes; how far it was sent is kept, so a restart sends nothing twice. Switches make it
-misbehave the ways real ones do.
-
-    python -m lab.mitel_3300 --port 17520 --feed FILE [--drop-after N] [--resend N]
-        [--garbage-every N]
+first client and forgets it, then each new line as the call ends.
 """
 
 from __future__ import annotations
 
-import argparse
-import select
-import socket
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, timedelta
-from pathlib import Path
 
+from lab.streams import StreamSimulator
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
 
 COLUMNS = 131
 SYSTEM_ID = "010"
 TRUNKS = 12
-MOST_CLIENTS = 10
 OUTSIDE_LINE = "0"
-
-#: What a worn cable makes of a line, for the switch that sends it.
-GARBAGE = b"\xff\x00P0110:00 T100 *** 5050\x7f\xfe\r\n"
 
 
 def tickets_of(call: Call, site: Site, number: int) -> list[TicketTruth]:
@@ -110,100 +95,6 @@ def lay_out(columns: dict[int, str]) -> str:
     return "".join(line)
 
 
-def write_feed(feed: Path, tickets: Iterable[TicketTruth]) -> None:
-    """Make the feed file hold exactly these tickets: it grows, what was sent stays where it is."""
-    feed.parent.mkdir(parents=True, exist_ok=True)
-    draft = feed.with_suffix(".draft")
-    draft.write_bytes(b"".join(ticket.ticket.encode("latin-1") + b"\r\n" for ticket in tickets))
-    draft.replace(feed)
-
-
-@dataclass
-class Misbehaviour:
-    """Faults to play.
-
-    Attributes:
-        drop_after: cut the connection in the middle of this ticket (counted from 1), once.
-        resend: at each new connection send this many of the last tickets again.
-        garbage_every: send a damaged line before each so-many-th ticket.
-    """
-
-    drop_after: int = 0
-    resend: int = 0
-    garbage_every: int = 0
-
-
-class MitelServer:
-    """Serves one feed file on one loopback port until its process is ended."""
-
-    def __init__(self, port: int, feed: Path, misbehaviour: Misbehaviour) -> None:
-        self.feed = feed
-        self.position_file = feed.with_suffix(".sent")
-        self.misbehaviour = misbehaviour
-        self.position = int(self.position_file.read_text()) if self.position_file.exists() else 0
-        self.sent_lines: list[bytes] = []
-        self.clients: list[socket.socket] = []
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=MOST_CLIENTS)
-
-    def serve(self) -> None:
-        """Accept, send, forget; never returns."""
-        while True:
-            self._accept_and_discard()
-            if not (self.clients and self._send_news()):
-                time.sleep(0.05)
-
-    def _accept_and_discard(self) -> None:
-        """Take new clients and close those that went; what they say is not listened to."""
-        readable, _, _ = select.select([self.listener, *self.clients], [], [], 0.05)
-        for ready in readable:
-            if ready is self.listener:
-                client, _ = self.listener.accept()
-                self.clients = [*self.clients, client][:MOST_CLIENTS]
-                if self.misbehaviour.resend and self.sent_lines:
-                    client.sendall(b"".join(self.sent_lines[-self.misbehaviour.resend :]))
-            elif not _still_open(ready):
-                self.clients.remove(ready)
-                ready.close()
-
-    def _send_news(self) -> bool:
-        """Send the lines that the feed has grown by; return whether there were any."""
-        if not self.feed.exists():
-            return False
-        with self.feed.open("rb") as feed:
-            feed.seek(self.position)
-            lines = feed.read().splitlines(keepends=True)
-        for line in lines:
-            if not self._send_line(line):
-                return False
-        return bool(lines)
-
-    def _send_line(self, line: bytes) -> bool:
-        number = len(self.sent_lines) + 1
-        try:
-            if self.misbehaviour.garbage_every and number % self.misbehaviour.garbage_every == 0:
-                self.clients[0].sendall(GARBAGE)
-            if number == self.misbehaviour.drop_after:
-                self.misbehaviour.drop_after = 0
-                self.clients[0].sendall(line[: len(line) // 2])
-                raise BrokenPipeError
-            for client in self.clients:
-                client.sendall(line)
-        except OSError:
-            self.clients.pop(0).close()
-            return False
-        self.sent_lines.append(line)
-        self.position += len(line)
-        self.position_file.write_text(str(self.position))
-        return True
-
-
-def _still_open(client: socket.socket) -> bool:
-    try:
-        return bool(client.recv(4096))
-    except OSError:
-        return False
-
-
 def _long_call_mark(talk_seconds: int) -> str:
     talk = timedelta(seconds=talk_seconds)
     if talk >= timedelta(minutes=30):
@@ -218,18 +109,9 @@ def _duration(seconds: int) -> str:
     return f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
 
-def main() -> None:
-    """Serve a feed from the command line."""
-    parser = argparse.ArgumentParser(description="A simulated Mitel 3300.")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--feed", type=Path, required=True)
-    parser.add_argument("--drop-after", type=int, default=0)
-    parser.add_argument("--resend", type=int, default=0)
-    parser.add_argument("--garbage-every", type=int, default=0)
-    arguments = parser.parse_args()
-    misbehaviour = Misbehaviour(arguments.drop_after, arguments.resend, arguments.garbage_every)
-    MitelServer(arguments.port, arguments.feed, misbehaviour).serve()
-
-
-if __name__ == "__main__":
-    main()
+SIMULATOR = StreamSimulator(
+    model_id="mitel_3300",
+    tickets_of=tickets_of,
+    role="server",
+    encode=lambda text: text.encode("latin-1") + b"\r\n",
+)

@@ -1,4 +1,4 @@
-"""The three sites of the demo: who sits there, and which PBX writes their tickets."""
+"""The sites of the demo: who sits there, and which PBX writes their tickets."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lab import asterisk, cisco_cucm, mitel_3300
+from lab.streams import StreamSimulator
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
 
 
 @dataclass(frozen=True)
 class SimulatedPbx:
-    """A site and the way its PBX writes tickets."""
+    """A site and the way its PBX writes tickets.
+
+    Attributes:
+        stream: how it says them, when it speaks over TCP.
+    """
 
     site: Site
     tickets_of: Callable[[Call, Site, int], list[TicketTruth]]
+    stream: StreamSimulator | None = None
+
+
+def _on_tcp(site: Site, simulator: StreamSimulator) -> SimulatedPbx:
+    return SimulatedPbx(site, simulator.tickets_of, simulator)
 
 
 SITES = (
-    SimulatedPbx(
+    _on_tcp(
         Site(
             pbx_id="paris_hq",
             first_extension=4200,
@@ -28,7 +38,7 @@ SITES = (
             calls_per_working_day=100,
             account_codes=("240117",),
         ),
-        mitel_3300.tickets_of,
+        mitel_3300.SIMULATOR,
     ),
     SimulatedPbx(
         Site(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,19 +11,36 @@ from typing import Any
 
 import yaml
 
-from lab import asterisk, cisco_cucm, mitel_3300, truth
+from lab import asterisk, cisco_cucm, truth
 from lab.mariadb import DATABASE, READER, LabMariadb
-from lab.sites import simulated_pbxs
+from lab.sites import SITES, simulated_pbxs
+from lab.streams import StreamSimulator
+from lab.streams.feed import Feed
 from lab.traffic import calls_between
 from lab.truth import Ledger
+from tollhouse.commands.up import COLLECTOR
 from tollhouse.embedded.airflow import process_environment
-from tollhouse.embedded.environment import Installation
+from tollhouse.embedded.environment import LAB_STREAM_PORT, Installation
 from tollhouse.embedded.processes import BackgroundProcess, require_free_port
 from tollhouse.settings import SettingsError
 
-MITEL_PORT = "TOLLHOUSE_LAB_MITEL_PORT"
 MARIADB_PORT = "TOLLHOUSE_LAB_MARIADB_PORT"
-MITEL, ASTERISK, CUCM = "paris_hq", "lyon_support", "lille_plant"
+ASTERISK, CUCM = "lyon_support", "lille_plant"
+STREAMS_PROCESS = "lab-streams"
+
+
+@dataclass(frozen=True)
+class PbxOnTcp:
+    """A simulated PBX that speaks over TCP.
+
+    Attributes:
+        port: where it listens, or the collector for it.
+    """
+
+    pbx_id: str
+    simulator: StreamSimulator
+    port: int
+    feed: Feed
 
 
 @dataclass(frozen=True)
@@ -46,9 +64,19 @@ class Lab:
         )
 
     @property
-    def feed(self) -> Path:
-        """What the Mitel hands out."""
-        return self.var / "lab" / MITEL / "feed.txt"
+    def pbxs_on_tcp(self) -> list[PbxOnTcp]:
+        """Those that speak over TCP, on consecutive ports."""
+        first_port = self.installation.port(LAB_STREAM_PORT)
+        simulators = {pbx.site.pbx_id: pbx.stream for pbx in SITES if pbx.stream}
+        return [
+            PbxOnTcp(
+                pbx_id=pbx_id,
+                simulator=simulator,
+                port=port,
+                feed=Feed(self.var / "lab" / pbx_id / "feed.jsonl"),
+            )
+            for port, (pbx_id, simulator) in enumerate(simulators.items(), start=first_port)
+        ]
 
     @property
     def drop_folder(self) -> Path:
@@ -62,11 +90,10 @@ class Lab:
         if path.exists():
             entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         entries |= {
-            f"pbx_{MITEL}": {
-                "conn_type": "generic",
-                "host": "127.0.0.1",
-                "port": self.installation.port(MITEL_PORT),
-            },
+            f"pbx_{pbx.pbx_id}": {"conn_type": "generic", "host": "127.0.0.1", "port": pbx.port}
+            for pbx in self.pbxs_on_tcp
+        }
+        entries |= {
             f"pbx_{ASTERISK}": {
                 "conn_type": "mysql",
                 "host": "127.0.0.1",
@@ -92,17 +119,42 @@ class Lab:
         """
         self.drop_folder.mkdir(parents=True, exist_ok=True)
         self.mariadb.start()
-        server = BackgroundProcess("lab-mitel", self.var)
-        if server.is_running():
+        self._start_streams()
+
+    def _start_streams(self) -> None:
+        """Start the one process of all PBXs that speak over TCP."""
+        process = BackgroundProcess(STREAMS_PROCESS, self.var)
+        if process.is_running():
             return
-        server.stop()
-        port = self.installation.port(MITEL_PORT)
-        require_free_port(port, MITEL_PORT, "the lab's Mitel 3300")
-        server.start(
-            [sys.executable, "-m", "lab.mitel_3300", f"--port={port}", f"--feed={self.feed}"],
+        process.stop()
+        self._require_free_ports()
+        configuration = self.var / "lab" / "streams.json"
+        configuration.write_text(
+            json.dumps(
+                [
+                    {
+                        "model": pbx.simulator.model_id,
+                        "port": pbx.port,
+                        "feed": str(pbx.feed.path),
+                    }
+                    for pbx in self.pbxs_on_tcp
+                ],
+                indent=1,
+            )
+        )
+        process.start(
+            [sys.executable, "-m", "lab.streams", f"--config={configuration}"],
             process_environment(self.installation),
             folder=self.installation.settings.project,
         )
+
+    def _require_free_ports(self) -> None:
+        """Find a busy port before a PBX wants to listen there, or the collector for it."""
+        collector_runs = BackgroundProcess(COLLECTOR, self.var).is_running()
+        for pbx in self.pbxs_on_tcp:
+            if pbx.simulator.role == "server" or not collector_runs:
+                purpose = f"the lab's {pbx.pbx_id}, a {pbx.simulator.model_id}"
+                require_free_port(pbx.port, LAB_STREAM_PORT, purpose)
 
     def send_traffic(self, *, since: datetime, until: datetime) -> dict[str, Ledger]:
         """Let every PBX write the tickets of the calls that ended by ``until``.
@@ -129,7 +181,8 @@ class Lab:
 
     def _deliver(self, ledgers: dict[str, Ledger]) -> None:
         """Hand over what the truth holds and was not yet, after a run that was killed too."""
-        mitel_3300.write_feed(self.feed, ledgers[MITEL].tickets)
+        for pbx in self.pbxs_on_tcp:
+            pbx.feed.write(ticket.ticket for ticket in ledgers[pbx.pbx_id].tickets)
         connection = self.mariadb.connect()
         try:
             asterisk.insert_rows(connection, ledgers[ASTERISK].tickets)

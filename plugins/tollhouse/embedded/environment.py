@@ -29,12 +29,15 @@ ADMINISTRATOR = "admin"
 AIRFLOW_DATABASE = "airflow"
 WAREHOUSE_DATABASE = "tollhouse"
 
-#: Ports by variable, with their defaults. All are loopback ports.
+LAB_STREAM_PORT = "TOLLHOUSE_LAB_STREAM_PORT"
+
+#: Ports by variable, with their defaults. All are loopback ports. The lab's PBXs that speak over TCP
+#: take the ones that follow LAB_STREAM_PORT too, one each.
 PORTS = {
     "TOLLHOUSE_POSTGRES_PORT": 54330,
     "TOLLHOUSE_AIRFLOW_PORT": 8080,
     "TOLLHOUSE_COLLECTOR_PORT": 17500,
-    "TOLLHOUSE_LAB_MITEL_PORT": 17520,
+    LAB_STREAM_PORT: 17520,
     "TOLLHOUSE_LAB_MARIADB_PORT": 33070,
 }
 
