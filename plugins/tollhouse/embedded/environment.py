@@ -31,8 +31,8 @@ WAREHOUSE_DATABASE = "tollhouse"
 
 LAB_STREAM_PORT = "TOLLHOUSE_LAB_STREAM_PORT"
 
-#: Ports by variable, with their defaults. All are loopback ports. The lab's PBXs that speak over TCP
-#: take the ones that follow LAB_STREAM_PORT too, one each.
+#: Ports by variable, with their defaults. All are loopback ports. The lab's PBXs that speak over
+#: TCP take the ones that follow LAB_STREAM_PORT too, one each.
 PORTS = {
     "TOLLHOUSE_POSTGRES_PORT": 54330,
     "TOLLHOUSE_AIRFLOW_PORT": 8080,
