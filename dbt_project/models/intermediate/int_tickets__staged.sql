@@ -7,8 +7,10 @@
 {#- One line per model of PBX: this list is the registry. -#}
 {%- set staging_views = [
     ref('stg_asterisk_mysql__tickets'),
+    ref('stg_avaya_ipoffice__tickets'),
     ref('stg_cisco_cucm__tickets'),
     ref('stg_mitel_3300__tickets'),
+    ref('stg_unify_openscape__tickets'),
 ] -%}
 
 with tickets as (

@@ -1,0 +1,97 @@
+"""Avaya IP Office (SMDR): tickets over TCP, brought by the PBX or fetched from it.
+
+When a call ends, or a part of a call that was transferred, the IP Office writes a line of fields
+separated by commas. Given an address, it connects there and sends each line; without one, it
+listens and hands over what it kept to whoever connects. There is no login and no acknowledgement.
+
+## In the PBX
+
+In *IP Office Manager* or *Web Manager*, *System*, *SMDR* (a change needs *Save Configuration*, and
+on some releases a restart):
+
+| field | value | why |
+|---|---|---|
+| Output | SMDR Only | sends records; nothing else has to be installed |
+| IP Address | the collector's | the PBX connects; 0.0.0.0 makes it listen, see below |
+| TCP Port | 1080 | as in the connection below |
+| Records to Buffer | 3000 | 500 by default; the oldest are lost when nobody takes them |
+| Call Splitting for Diverts | off | on writes a forwarded call twice, with one call id |
+
+Names of users and lines are written as they are, without quotes. **Keep commas out of them**: a
+comma moves all fields after it, and such a line is rejected and waits for a person.
+
+## Network and connection
+
+Open TCP 1080 from the PBX to the machine of the collector. The connection names the address and the
+port on which the collector listens:
+
+    AIRFLOW_CONN_PBX_NICE_HOTEL=tcp://192.0.2.20:1080
+
+If the PBX's address field holds 0.0.0.0, the collector dials it instead: `settings` of the entry
+hold `direction: dial`, the connection names the PBX, and TCP 1080 is opened the other way round:
+
+    AIRFLOW_CONN_PBX_NICE_HOTEL=tcp://192.0.2.10:1080
+
+`time_zone` of the entry is the zone of the PBX's clock (its *System* time, with its DST settings).
+
+## Files
+
+Older sites ran Avaya's *Delta Server*, or a program called *Alchemy*, which writes the same lines
+into a CSV file a day, with a line of column names. An entry with `transport: dropped_files` reads
+them from a folder:
+
+    transport: dropped_files
+    settings:
+      folder: drop/nice_hotel
+
+## Pitfalls
+
+- **One collector only.** The PBX has one address to send to; when it listens, its first client
+  takes what was kept. Stop the old billing system first.
+- **Late connections bring a burst.** Whatever was buffered comes at once, oldest first. A record
+  that was being sent when the line broke may come again: the same line in another delivery is a
+  duplicate, counted once.
+- **Call ids begin again at 1,000,000** when the PBX restarts. Legs of a call are tied by call id
+  and start together, so two calls of the same id are not mixed up.
+- **Dialled and called number differ** by the digit that seizes a line: the called number is rated,
+  it has none. Leave the prefix of outside lines out of the entry.
+- A missed dial within the house is written as an outgoing attempt that seized no line. It counts as
+  failed and costs nothing.
+- Analogue and SIP lines often report no answer: their ring time is 0 and the connection counts from
+  the dialling on. See `answer_threshold_seconds` in docs/configuration.md.
+- A twinned mobile makes an outside record before that of the extension.
+
+## What the tickets hold
+
+Start (to the second; on some old releases to the minute), connected, ring, hold and park time,
+caller, called and dialled number, account code, both parties with their devices and names, whether
+another segment follows, and who sent a call to the outside. Ringing, holding and parking are not
+conversation. Charge, currency and units are there where the exchange sends advice of charge (AoC).
+Without it they hold no price.
+
+From trunk to trunk nobody inside talks. Such a call belongs to the user who sent it there, by the
+name that the PBX gives: list that name as an extension of its owner.
+
+## Test
+
+Call out from an extension, talk for a few seconds, hang up. Then
+
+    tollhouse pbx check nice_hotel
+
+must show that call, raw and parsed. If it stops at *collector*: start it with `make up` or
+`tollhouse collector run`. If it stops at *port* or no PBX ever connected: address and port on the
+page *SMDR*, firewall. If it stops at *tickets*: *Output* is not *SMDR Only*, or another program
+takes them.
+"""
+
+from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
+
+MODEL = Model(
+    model_id="avaya_ipoffice",
+    title="Avaya IP Office",
+    transports=("spooled_stream", "dropped_files"),
+    framing=Framing(kind="lines", maximum_bytes=4_096),
+    encoding="utf-8",
+    stream=StreamDefaults(direction="listen", port=1080),
+    files=FileDefaults(pattern="*.[Cc][Ss][Vv]"),
+)
