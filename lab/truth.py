@@ -9,11 +9,12 @@ what is new.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,13 @@ class Ledger:
         draft.replace(self.path)
 
 
+class LegCount(NamedTuple):
+    """Some of the legs of a pbx."""
+
+    legs: int
+    talk_seconds: int
+
+
 @dataclass(frozen=True)
 class ExpectedCounts:
     """What the pipeline must find for one pbx."""
@@ -92,6 +100,8 @@ class ExpectedCounts:
     tickets_by_state: dict[str, int]
     calls: int
     talk_seconds: int
+    legs_by_direction: dict[str, LegCount]
+    legs_by_extension: dict[str, LegCount]
     outgoing_answered: int
     outgoing_not_answered: int
 
@@ -137,6 +147,17 @@ def expected_counts(var: Path, pbx_id: str) -> ExpectedCounts:
         tickets_by_state=dict(Counter(ticket.state for ticket in sent)),
         calls=len({leg.source_call_id for leg in legs}),
         talk_seconds=sum(leg.talk_seconds for leg in legs),
+        legs_by_direction=_count_by(lambda leg: leg.direction, legs),
+        legs_by_extension=_count_by(lambda leg: leg.extension, legs),
         outgoing_answered=answered,
         outgoing_not_answered=len(outgoing) - answered,
     )
+
+
+def _count_by(
+    group_of: Callable[[TicketTruth], str], legs: Iterable[TicketTruth]
+) -> dict[str, LegCount]:
+    talks: dict[str, list[int]] = defaultdict(list)
+    for leg in legs:
+        talks[group_of(leg)].append(leg.talk_seconds)
+    return {group: LegCount(len(seconds), sum(seconds)) for group, seconds in talks.items()}

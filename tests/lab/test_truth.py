@@ -52,6 +52,8 @@ def test_the_count_knows_legs_from_what_is_not_one(tmp_path: Path) -> None:
     assert counts.tickets == 4
     assert counts.tickets_by_state == {"ticket": 3, "ignored": 1}
     assert (counts.calls, counts.talk_seconds) == (2, 70)
+    assert counts.legs_by_direction == {"outgoing": (2, 61), "incoming": (1, 9)}
+    assert counts.legs_by_extension == {"4216": (3, 70)}
     assert (counts.outgoing_answered, counts.outgoing_not_answered) == (1, 1)
 
 

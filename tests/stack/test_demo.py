@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,13 @@ from tests.independent_rating import Directory, call_of_truth, invoice_totals
 from tests.stack.browser import logged_in
 from tollhouse.embedded import airflow
 from tollhouse.embedded.airflow_api import AirflowApi
-from tollhouse.embedded.environment import ADMINISTRATOR, PORTS, Installation, make_installation
+from tollhouse.embedded.environment import (
+    ADMINISTRATOR,
+    LAB_STREAM_PORT,
+    PORTS,
+    Installation,
+    make_installation,
+)
 from tollhouse.embedded.postgres import cluster_home
 from tollhouse.embedded.processes import port_is_taken, recorded_processes
 from tollhouse.settings import PROJECT, Settings, load_settings
@@ -48,6 +55,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 TOLLHOUSE = str(Path(sys.executable).with_name("tollhouse"))
 PBX_IDS = [pbx.site.pbx_id for pbx in SITES]
+STREAM_COUNT = sum(pbx.stream is not None for pbx in SITES)
 ASTERISK = "lyon_support"
 ASTERISK_DAG = f"extract__{ASTERISK}"
 MONTH = past_month(datetime.now(UTC)).first_day
@@ -60,6 +68,12 @@ order by service_id
 """
 NUMBERS = "select invoice_number, issued_at from billing.invoices order by invoice_number"
 FILES = "select file_name, sha256 from billing.documents order by file_name"
+LEGS = """
+select direction, extension, count(*), sum(talk_seconds)
+from intermediate.int_tickets__staged
+where pbx_id = %s and state = 'ticket'
+group by direction, extension
+"""
 RAW_COUNT = """
 select count(*)
 from raw.tickets as tickets
@@ -115,11 +129,24 @@ class Stack:
         return {counts.pbx_id: counts for counts in count_pbxs(self.settings, PBX_IDS, MONTH)}
 
 
+def first_of_free_ports(count: int) -> int:
+    """Return the first of so many consecutive loopback ports that nothing listens on."""
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + count):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     var = Path(tempfile.mkdtemp(prefix="tollhouse-demo-"))
     var.chmod(0o755)
     own = {variable: str(free_port()) for variable in PORTS}
+    own[LAB_STREAM_PORT] = str(first_of_free_ports(STREAM_COUNT))
     own |= {"TOLLHOUSE_VAR": str(var), "TOLLHOUSE_LAB_CALLS_PER_DAY": "30"}
     inherited = {
         name: value
@@ -162,12 +189,25 @@ def assert_agrees_with_the_truth(stack: Stack) -> None:
         assert counts.read == expected.tickets, pbx_id
         assert counts.parsed == by_state.get("ticket", 0), pbx_id
         assert counts.ignored == by_state.get("ignored", 0), pbx_id
-        assert (counts.rejected, counts.duplicate) == (0, 0), pbx_id
+        assert counts.rejected == by_state.get("rejected", 0), pbx_id
+        assert counts.duplicate == by_state.get("duplicate", 0), pbx_id
         assert counts.calls == expected.calls, pbx_id
         assert counts.talk_seconds == expected.talk_seconds, pbx_id
         assert counts.rated == expected.outgoing_answered, pbx_id
         assert counts.not_answered == expected.outgoing_not_answered, pbx_id
         assert counts.unrated == 0, pbx_id
+        legs = stack.rows(LEGS, pbx_id)
+        assert legs_by(legs, place=0) == expected.legs_by_direction, pbx_id
+        assert legs_by(legs, place=1) == expected.legs_by_extension, pbx_id
+
+
+def legs_by(groups: list[tuple[Any, ...]], place: int) -> dict[str, tuple[int, int]]:
+    """Add up legs and their seconds by one of the columns of LEGS."""
+    sums: dict[str, tuple[int, int]] = {}
+    for group in groups:
+        legs, talk_seconds = sums.get(group[place], (0, 0))
+        sums[group[place]] = legs + group[2], talk_seconds + int(group[3])
+    return sums
 
 
 def test_the_demo_ends_well_and_shows_what_it_did(
@@ -361,8 +401,10 @@ def test_down_leaves_nothing_running(
 ) -> None:
     assert stack.call("down").returncode == 0
     assert recorded_processes(stack.var) == []
-    for variable in PORTS:
-        assert not port_is_taken(int(stack.environment[variable])), variable
+    ports = {int(stack.environment[variable]) for variable in PORTS}
+    first_stream = int(stack.environment[LAB_STREAM_PORT])
+    ports |= set(range(first_stream, first_stream + STREAM_COUNT))
+    assert [port for port in sorted(ports) if port_is_taken(port)] == []
     assert processes_that_name(str(stack.var)) == []
     assert processes_that_name(str(cluster_home(stack.var, "mariadb"))) == []
 
