@@ -189,7 +189,7 @@ def test_connections_share_a_segment_and_each_record_names_its_own(tmp_path: Pat
         for place, record in enumerate(read_spool(tmp_path, segment=1, offset=0, with_ends=True))
         if record.flags == ENDED
     ]
-    assert ends == [(2, 4)]
+    assert ends == [(2, 4), (0, 6)]
     assert texts(last_records(tmp_path, 2)) == texts_of(lines(2, first=3))
 
 

@@ -215,7 +215,8 @@ def read_spool(
         segment: number of the segment to go on with; 0 for the oldest that is kept.
         offset: byte offset of the next record, a ``next_offset`` read earlier; 0 for the first of
             the segment.
-        with_ends: also yield where a connection ended whose segment goes on with others.
+        with_ends: also yield where a connection ended whose segment goes on with others, and, as
+            connection 0, where a segment is closed.
 
     Yields:
         The records in order of segment and offset.
@@ -228,8 +229,10 @@ def read_spool(
     is_first = True
     try:
         for record in _read_segments(folder, segment, offset):
-            is_first = False
-            if with_ends or record.flags != ENDED:
+            if record.flags != ENDED:
+                is_first = False
+                yield record
+            elif with_ends:
                 yield record
     except SpoolError as error:
         if is_first:
@@ -321,6 +324,9 @@ def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecor
             yield from _on_disk(held, ordinal)
         elif mark == CLOSE:
             yield from held
+            yield SpoolRecord(
+                number, start + position, start + end, instant(arrived_at_us), 0, 0, b"", ENDED
+            )
             return True
         if held and held[0].flags == ENDED:
             # That a connection ended holds true even if a power cut takes this record back.

@@ -1,36 +1,33 @@
 """Tickets that the collector spooled: PBXs that speak over TCP and keep nothing for later.
 
-IDLAST is the place in the spool, ``segment:offset``, of the first line that is not landed. A
-segment is a delivery; it holds one connection, and the ordinal of a ticket is the offset of its
-first line.
+IDLAST is the place in the spool, ``segment:offset``, of the first record that is not landed. A
+segment is a delivery; it holds one connection, or those of a PBX that opens several, and the
+ordinal of a ticket is the offset at which it begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, takewhile
+from itertools import chain, dropwhile, groupby, takewhile
 from pathlib import Path
 
-from tollhouse.collector.segment import segment_path
+from tollhouse.collector.segment import ENDED
 from tollhouse.collector.spool import (
     SegmentState,
     SpoolError,
     SpoolRecord,
-    is_closed,
     read_landed,
     read_spool,
     segment_states,
     spool_identity,
     write_landed,
 )
-from tollhouse.framing import PhysicalLine, Ticket, WrappedLines, cut_line, decode
+from tollhouse.collector.spooled_tickets import SpooledTickets
+from tollhouse.framing import Ticket
 from tollhouse.landing import Delivery, DeliveryTickets
 from tollhouse.transports import FetchRequest, Interval, Progress, SourceError
 
-#: A line that may go on is complete at this age; more than the joining window, because what arrived
-#: within the window reaches the disk a little later.
-COMPLETE_AFTER = timedelta(seconds=10)
 #: The time of a file comes from a coarser clock than the arrival of its lines.
 CLOCK_SLACK = timedelta(seconds=1)
 
@@ -77,10 +74,10 @@ def _fetch_new(
             "beginning, and its segments are new generations."
         )
         segment, offset = 0, 0
-    records = read_spool(folder, segment=segment, offset=offset)
-    for number, of_segment in groupby(records, key=lambda record: record.segment):
-        reader = _SegmentReader(request, folder, number, progress)
-        yield DeliveryTickets(_delivery(request, number, str(identity)), reader.tickets(of_segment))
+    records = read_spool(folder, segment=segment, offset=offset, with_ends=True)
+    for number, of_segment in _by_segment(records):
+        tickets = _tickets(request, number, of_segment, progress)
+        yield DeliveryTickets(_delivery(request, number, str(identity)), tickets)
     if progress.idlast is not None and read_landed(folder) != position(progress.idlast):
         segment, offset = position(progress.idlast)
         progress.after_commit.append(lambda: write_landed(folder, segment=segment, offset=offset))
@@ -96,10 +93,10 @@ def _fetch_interval(
         return
     records = takewhile(
         lambda record: record.segment <= touched[-1],
-        read_spool(folder, segment=touched[0], offset=0),
+        read_spool(folder, segment=touched[0], offset=0, with_ends=True),
     )
-    for number, of_segment in groupby(records, key=lambda record: record.segment):
-        tickets = _SegmentReader(request, folder, number, Progress()).tickets(of_segment)
+    for number, of_segment in _by_segment(records):
+        tickets = _tickets(request, number, of_segment, Progress())
         yield DeliveryTickets(
             _delivery(request, number, str(identity)),
             (
@@ -129,64 +126,21 @@ def _delivery(request: FetchRequest, number: int, identity: str) -> Delivery:
     return Delivery(unit, generation, source_identity=identity)
 
 
-class _SegmentReader:
-    """Reads one segment and knows up to where its tickets are complete."""
+def _by_segment(records: Iterator[SpoolRecord]) -> Iterator[tuple[int, Iterator[SpoolRecord]]]:
+    """Yield the segments with their records, from the first that bears data."""
+    for number, of_segment in groupby(records, key=lambda record: record.segment):
+        from_data_on = dropwhile(lambda record: record.flags == ENDED, of_segment)
+        first = next(from_data_on, None)
+        if first is not None:
+            yield number, chain([first], from_data_on)
 
-    def __init__(
-        self, request: FetchRequest, folder: Path, number: int, progress: Progress
-    ) -> None:
-        model = request.pbx.known_model
-        self._lines = WrappedLines(model.framing, model.encoding)
-        self._encoding = model.encoding
-        self._maximum_bytes = model.framing.maximum_bytes
-        self._path = segment_path(folder, number)
-        self._number = number
-        self._progress = progress
-        self._next_offset = 0
-        self._record_offsets: dict[int, int] = {}
 
-    def tickets(self, records: Iterator[SpoolRecord]) -> Iterator[Ticket]:
-        """Yield the complete tickets; IDLAST then stands before what may still go on."""
-        for record in records:
-            _, offset, self._next_offset, arrived_at, _, _, line, _ = record
-            data = line.rstrip(b"\r\n")
-            if self._is_one_line(data):
-                if self._lines.is_whole(data):
-                    yield Ticket(offset, decode(data, self._encoding), arrived_at)
-                else:
-                    yield from self._lines.tickets([PhysicalLine(offset, data, arrived_at)])
-            else:
-                yield from self._lines.tickets(self._lines_of(record))
-        held = self._lines.held
-        if held is not None and self._is_complete(held):
-            yield from self._lines.release()
-        elif held is not None:
-            self._next_offset = self._record_offsets.get(held.offset, held.offset)
-        self._progress.idlast = f"{self._number}:{self._next_offset}"
-
-    def _is_one_line(self, data: bytes) -> bool:
-        return (
-            0 < len(data) <= self._maximum_bytes
-            and b"\r" not in data
-            and b"\n" not in data
-            and not data.isspace()
-        )
-
-    def _lines_of(self, record: SpoolRecord) -> Iterator[PhysicalLine]:
-        """Yield the lines of a record that is blank, too long, or holds more than one.
-
-        A record takes more room in its segment than its data, so the offsets stay unique.
-        """
-        if self._lines.held is None:
-            self._record_offsets.clear()
-        offset = record.offset
-        for piece in record.data.splitlines(keepends=True):
-            line = PhysicalLine(offset, piece, record.arrived_at)
-            for cut in cut_line(line, self._maximum_bytes):
-                self._record_offsets[cut.offset] = record.offset
-                yield cut
-            offset += len(piece)
-
-    def _is_complete(self, held: PhysicalLine) -> bool:
-        age = datetime.now(UTC) - (held.received_at or datetime.now(UTC))
-        return age > COMPLETE_AFTER or is_closed(self._path)
+def _tickets(
+    request: FetchRequest, number: int, records: Iterator[SpoolRecord], progress: Progress
+) -> Iterator[Ticket]:
+    """Yield the complete tickets; IDLAST then stands before what may still go on."""
+    reader = SpooledTickets(request.pbx.known_model)
+    first = next(records)
+    yield from reader.tickets(chain([first], records))
+    yield from reader.release_complete(datetime.now(UTC))
+    progress.idlast = f"{number}:{reader.safe_offset or first.offset}"

@@ -1,0 +1,215 @@
+"""Records of one spool segment to tickets: joined per connection, complete, none of them twice.
+
+What a connection is in the middle of is held back: a line that may wrap, the pieces of a document.
+A position is safe to read on from when no connection is within a ticket there; IDLAST never stands
+anywhere else, so that reading again meets the same tickets, whatever other connections said in
+between.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from tollhouse.collector.segment import ENDED, PIECE
+from tollhouse.collector.spool import SpoolRecord
+from tollhouse.framing import (
+    PhysicalLine,
+    Ticket,
+    WrappedLines,
+    cut_line,
+    decode,
+    frame_record,
+)
+from tollhouse.pbx import Model
+
+#: A line that may go on is complete at this age; more than the joining window, because what arrived
+#: within the window reaches the disk a little later.
+LINE_COMPLETE_AFTER = timedelta(seconds=10)
+#: A piece that arrives later than this after the one before it is no continuation of it: a PBX that
+#: stops within a document must not hold IDLAST back for ever.
+PIECE_WINDOW = timedelta(minutes=10)
+PIECES_COMPLETE_AFTER = PIECE_WINDOW + timedelta(seconds=10)
+
+#: Framing kinds of which the collector spools whole tickets, or pieces of them, record by record.
+WHOLE_RECORD_KINDS = ("blocks", "documents")
+
+
+class _Joiner(Protocol):
+    """One connection's records on their way to tickets."""
+
+    #: A ticket that is held is complete at this age.
+    complete_after: timedelta
+
+    def whole_ticket(self, record: SpoolRecord, /) -> Ticket | None:
+        """Return the ticket of a record that plainly is one; the short way for nearly all."""
+
+    def tickets(self, record: SpoolRecord) -> Iterator[Ticket]:
+        """Take any other record and yield what it completes."""
+
+    def release(self) -> Iterator[Ticket]:
+        """Yield what is held: nothing will continue it."""
+
+    @property
+    def held_since(self) -> datetime | None:
+        """When what is held arrived; None when nothing is."""
+
+
+class SpooledTickets:
+    """Reads the records of one segment, in order, and knows up to where its tickets are complete.
+
+    Attributes:
+        safe_offset: where reading may begin again; 0 before the first record.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._joiners: dict[int, _Joiner] = {}
+        self._holding: set[int] = set()
+        self._next_offset = 0
+        self.safe_offset = 0
+
+    def tickets(self, records: Iterable[SpoolRecord]) -> Iterator[Ticket]:
+        """Take the next records and yield the tickets that they complete."""
+        for record in records:
+            connection = record.connection
+            if record.flags == ENDED:
+                yield from self._end(connection)
+                continue
+            joiner = self._joiners.get(connection)
+            if joiner is None:
+                joiner = self._joiners[connection] = _joiner_of(self._model)
+            self._next_offset = record.next_offset
+            whole = joiner.whole_ticket(record)
+            if whole is not None:
+                yield whole
+            else:
+                yield from joiner.tickets(record)
+                self._note_held(connection, joiner)
+            if not self._holding:
+                self.safe_offset = record.next_offset
+
+    def release_complete(self, now: datetime) -> Iterator[Ticket]:
+        """Yield what is held and so old that nothing can continue it."""
+        for connection in sorted(self._holding):
+            joiner = self._joiners[connection]
+            if joiner.held_since and now - joiner.held_since > joiner.complete_after:
+                yield from self._release(connection)
+
+    def _end(self, connection: int) -> Iterator[Ticket]:
+        """Release what an ended connection was in the middle of; connection 0 stands for all."""
+        for ended in [connection] if connection else sorted(self._joiners):
+            yield from self._release(ended)
+            self._joiners.pop(ended, None)
+
+    def _release(self, connection: int) -> Iterator[Ticket]:
+        if connection in self._holding:
+            joiner = self._joiners[connection]
+            yield from joiner.release()
+            self._note_held(connection, joiner)
+
+    def _note_held(self, connection: int, joiner: _Joiner) -> None:
+        if joiner.held_since is None:
+            self._holding.discard(connection)
+        else:
+            self._holding.add(connection)
+        if not self._holding:
+            self.safe_offset = self._next_offset
+
+
+def _joiner_of(model: Model) -> _Joiner:
+    return _Pieces(model) if model.framing.kind in WHOLE_RECORD_KINDS else _Lines(model)
+
+
+class _Lines:
+    """Physical lines; those of a port that wraps are joined."""
+
+    complete_after = LINE_COMPLETE_AFTER
+
+    def __init__(self, model: Model) -> None:
+        self._wrapped = WrappedLines(model.framing, model.encoding)
+        self._encoding = model.encoding
+        self._maximum_bytes = model.framing.maximum_bytes
+
+    @property
+    def held_since(self) -> datetime | None:
+        held = self._wrapped.held
+        return None if held is None else held.received_at
+
+    def whole_ticket(self, record: SpoolRecord) -> Ticket | None:
+        data = record.data.rstrip(b"\r\n")
+        if not self._is_one_line(data) or not self._wrapped.is_whole(data):
+            return None
+        return Ticket(record.offset, decode(data, self._encoding), record.arrived_at)
+
+    def tickets(self, record: SpoolRecord) -> Iterator[Ticket]:
+        return self._wrapped.tickets(self._lines_of(record))
+
+    def release(self) -> Iterator[Ticket]:
+        return self._wrapped.release()
+
+    def _is_one_line(self, data: bytes) -> bool:
+        return (
+            0 < len(data) <= self._maximum_bytes
+            and b"\r" not in data
+            and b"\n" not in data
+            and not data.isspace()
+        )
+
+    def _lines_of(self, record: SpoolRecord) -> Iterator[PhysicalLine]:
+        """Yield the lines of a record: none if it is blank, pieces if it is too long.
+
+        A record takes more room in its segment than its data, so the offsets stay unique.
+        """
+        offset = record.offset
+        for piece in record.data.splitlines(keepends=True):
+            yield from cut_line(PhysicalLine(offset, piece, record.arrived_at), self._maximum_bytes)
+            offset += len(piece)
+
+
+class _Pieces:
+    """Blocks and documents: a record each, or several pieces of one."""
+
+    complete_after = PIECES_COMPLETE_AFTER
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._pieces: list[SpoolRecord] = []
+        self._byte_count = 0
+
+    @property
+    def held_since(self) -> datetime | None:
+        return self._pieces[-1].arrived_at if self._pieces else None
+
+    def whole_ticket(self, _: SpoolRecord) -> Ticket | None:
+        return None
+
+    def tickets(self, record: SpoolRecord) -> Iterator[Ticket]:
+        if self._pieces and not self._goes_on_with(record):
+            yield from self.release()
+        self._pieces.append(record)
+        self._byte_count += len(record.data)
+        if not record.flags & PIECE:
+            yield from self.release()
+
+    def release(self) -> Iterator[Ticket]:
+        pieces, self._pieces = self._pieces, []
+        self._byte_count = 0
+        starts = [0]
+        for piece in pieces[:-1]:
+            starts.append(starts[-1] + len(piece.data))
+        data = b"".join(piece.data for piece in pieces)
+        for ticket in frame_record(data, self._model):
+            # Other connections may stand between two pieces: each keeps its own place.
+            number = bisect_right(starts, ticket.ordinal) - 1
+            offset = pieces[number].offset + ticket.ordinal - starts[number]
+            yield Ticket(offset, ticket.body, pieces[0].arrived_at)
+
+    def _goes_on_with(self, record: SpoolRecord) -> bool:
+        # Decided by arrival and size alone, so that the same pieces join alike whenever read.
+        return (
+            record.arrived_at - self._pieces[-1].arrived_at <= PIECE_WINDOW
+            and self._byte_count + len(record.data) <= self._model.framing.maximum_bytes
+        )
