@@ -10,6 +10,7 @@
     ref('stg_avaya_ipoffice__tickets'),
     ref('stg_cisco_cucm__tickets'),
     ref('stg_mitel_3300__tickets'),
+    ref('stg_panasonic_kx__tickets'),
     ref('stg_unify_openscape__tickets'),
 ] -%}
 
