@@ -5,7 +5,8 @@ it kept and a line of text (SMDR) for each call that ends.
 
 ## In the PBX
 
-In the maintenance console, *Maintenance*, *Main*, tab *SMDR* (*CDR* in some translations):
+In the maintenance console, *Maintenance*, *Main*, tab *SMDR* (*CDR* in some translations; names
+vary a little between releases):
 
 | option | value | why |
 |---|---|---|
@@ -16,7 +17,8 @@ In the maintenance console, *Maintenance*, *Main*, tab *SMDR* (*CDR* in some tra
 | Outgoing Call Printing | On | what is billed |
 | Incoming Call Printing | On | missed calls, load of the lines |
 | Intercom Call Printing | Off | they cost nothing and have no duration; On is read too |
-| Log-in, check-in and other events | Off | they are kept and ignored |
+| Log-in, check-in and other events | Off | they are kept and ignored, as page headers are |
+| Condition Code RC, AN | Off | extra lines of the same call; kept and ignored |
 
 In the tab *SMDR Options* note the port (2300 by default, 2200 on some systems) and the password
 (`PCCSMDR` by default: change it, here and in the connection).
@@ -34,13 +36,13 @@ password:
 |---|---|---|
 | `date_order` | `dmy` | `mdy`, `ymd` or `ydm`, as *Date Format*: 03/04/26 can be any of them |
 | `clock_means` | `end` | `start` on KX-TES, TEA and TEB, whose lines show when the call began |
-| `currency` | none | `EUR` …, where costs are printed without a currency or with a sign of your own |
+| `currency` | none | `EUR` …, where costs are printed without the letters of their currency |
 
 ## Pitfalls
 
 - **The time is the end of the call** on TDA, TDE, NCP and NS, whatever a manual says: the start is
-  that time less talking and ringing. With `clock_means` wrong, long calls fall into the wrong tariff
-  band.
+  that time less talking and ringing. With `clock_means` wrong, long calls fall into the wrong band
+  of the tariff.
 - **A wrong `date_order` is not noticed before the 13th.** Compare the first tickets with today.
 - **One collector only.** What was handed over is not sent again. Stop the old billing system, and
   close the telnet window that you tried the login with.
@@ -49,9 +51,9 @@ password:
   together. A call over a tie line between two Panasonics is on the lines of both.
 - Trunks of three digits or more appear as `00` in types A and B. Type C shows them.
 - After the clock was set four times in a day the date is printed as `**/**/**`: the day of arrival
-  is taken, and the ticket is marked. Restart the PBX's clock synchronisation.
+  is taken, and the ticket is marked. Find out what keeps setting the clock.
 - Digits masked by the PBX (dots, or X for calls in privacy) are lost for billing as soon as they
-  reach into the prefix. Switch masking off (*SMDR Dial Number Masking*, *Privacy Mode*).
+  reach into the prefix. Switch off *Secret Dial* and *Privacy Mode* for what is billed.
 
 ## What the tickets hold
 
