@@ -16,12 +16,15 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, NamedTuple
 
 from tollhouse import blocks
+from tollhouse.decompression import decompressed
 from tollhouse.pbx import Framing, Model
 
 BLOCK_BYTES = 1 << 20
 #: A line that arrives later than this after the one before is no continuation of it.
 JOIN_WINDOW = timedelta(seconds=5)
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: Enough of a file to tell a capture of blocks from lines of text.
+HEAD_BYTES = 1 << 16
 
 #: A line that names columns begins with a word, quoted or not; a ticket with a number or a date.
 NAMES_LINE = re.compile(r'^"?[A-Za-z_]')
@@ -85,11 +88,11 @@ def frame_file(
         of JSON it is the row's key where the row has one, else the number of its line.
     """
     framing = model.framing
+    if framing.kind == "blocks":
+        return _frame_blocks(stream, model, start_offset, header)
     if start_offset:
         stream.seek(start_offset)
     lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
-    if framing.kind == "blocks":
-        return FramedFile(None, _tickets_of_blocks(stream, start_offset, model))
     if framing.kind == "json_rows":
         key = model.table.key if model.table else None
         return FramedFile(None, _json_rows(lines, key, model.encoding))
@@ -109,6 +112,40 @@ def frame_record(data: bytes, model: Model) -> Iterator[Ticket]:
         Its tickets; the ordinal is the offset in the record.
     """
     yield Ticket(0, decode(blocks.content(data), model.encoding))
+
+
+def _frame_blocks(
+    stream: BinaryIO, model: Model, start_offset: int, header: str | None
+) -> FramedFile:
+    """Take apart a capture of blocks, or a file in which the PBX keeps the same tickets as lines.
+
+    The offsets of a compressed file are those of its content, so such a file is read from its
+    beginning: what landed before comes with the same ordinal and is known.
+    """
+    content = decompressed(stream)
+    if content is not stream:
+        start_offset, header = 0, None
+    is_capture = blocks.is_capture(content.read(HEAD_BYTES))
+    content.seek(start_offset)
+    if is_capture:
+        return FramedFile(None, _tickets_of_blocks(content, start_offset, model))
+    framing = model.framing
+    lines = split_lines(content, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
+    if not start_offset:
+        header, lines = _take_marked_header(lines, model.encoding)
+    return FramedFile(header, _tickets(lines, framing, model.encoding))
+
+
+def _take_marked_header(
+    lines: Iterator[PhysicalLine], encoding: str
+) -> tuple[str | None, Iterator[PhysicalLine]]:
+    """Return the line that names the columns, which begins with a number sign, and the tickets."""
+    first = next(lines, None)
+    if first is None:
+        return None, iter(())
+    if first.data.startswith(b"#"):
+        return decode(first.data, encoding), lines
+    return None, _chain(first, lines)
 
 
 def _tickets_of_blocks(stream: BinaryIO, start_offset: int, model: Model) -> Iterator[Ticket]:
