@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -14,6 +15,58 @@ from tollhouse.pbx import Model, models
 
 class PbxFileError(Exception):
     """include/pbx.yml does not hold; the message lists every fault with its entry and key."""
+
+
+DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MINUTES_PER_DAY = 24 * 60
+
+
+class BusyHours(BaseModel):
+    """When a PBX's people telephone, by its own clock: only then is silence worth an alarm.
+
+    Attributes:
+        days: days of the week, Monday is 0; written as ``mon-fri`` or ``mon,wed,sat``.
+        from_minute: minute of the day at which the hours begin; written as ``from: "08:00"``.
+        to_minute: ... and end; ``24:00`` is midnight.
+        on_holidays: whether public holidays of the country are busy days too, as in a hospital.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    days: frozenset[int] = frozenset(range(5))
+    from_minute: int = Field(default=8 * 60, alias="from")
+    to_minute: int = Field(default=18 * 60, alias="to")
+    on_holidays: bool = False
+
+    @field_validator("days", mode="before")
+    @classmethod
+    def _days_by_name(cls, value: Any) -> frozenset[int]:
+        days: set[int] = set()
+        for part in str(value).replace(" ", "").split(","):
+            first, _, last = part.partition("-")
+            if first not in DAY_NAMES or (last or first) not in DAY_NAMES:
+                raise ValueError("days are written as mon-fri or mon,wed,sat")
+            start, end = DAY_NAMES.index(first), DAY_NAMES.index(last or first)
+            # A range may go past Sunday, as sat-mon.
+            days |= {day % 7 for day in range(start, end + 1 + 7 * (end < start))}
+        return frozenset(days)
+
+    @field_validator("from_minute", "to_minute", mode="before")
+    @classmethod
+    def _minute_of_day(cls, value: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MINUTES_PER_DAY:
+            return value  # what YAML makes of 18:00 without quotes
+        match = re.fullmatch(r"(\d{1,2}):([0-5]\d)", str(value))
+        minute = int(match[1]) * 60 + int(match[2]) if match else MINUTES_PER_DAY + 1
+        if minute > MINUTES_PER_DAY:
+            raise ValueError('a time of day is written as "08:00", the end of a day as "24:00"')
+        return minute
+
+    @model_validator(mode="after")
+    def _from_before_to(self) -> BusyHours:
+        if self.from_minute >= self.to_minute:
+            raise ValueError("the hours end before they begin; at night write 00:00 to 24:00")
+        return self
 
 
 class Pbx(BaseModel):
@@ -39,7 +92,9 @@ class Pbx(BaseModel):
     default_service: str = ""
     transfer_payer: Literal["initiator", "last_party", "by_segment"] = "initiator"
     answer_threshold_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
-    silent_after_hours: Annotated[int, Field(ge=1)] = 24
+    #: So many busy hours without a ticket are an alarm.
+    silent_after_hours: Annotated[int, Field(ge=1)] = 8
+    busy_hours: BusyHours = Field(default_factory=BusyHours)
     #: What the transport needs beyond the connection: folder, pattern, table, query, archive,
     #: overlap_ids ...
     settings: dict[str, Any] = Field(default_factory=dict)
