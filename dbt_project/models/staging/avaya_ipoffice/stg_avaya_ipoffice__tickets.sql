@@ -133,6 +133,9 @@ verdicts as (
             when start_second_of_day is null then 'no_such_time:call_start'
             when connected_seconds is null then 'no_such_duration:connected_time'
             when ring is null then 'unknown_value:ring_time'
+            {%- for number in ['caller', 'called', 'dialled'] %}
+            when {{ number }} ~ '[^ -~]|[\\]' then 'unknown_value:{{ number }}'
+            {%- endfor %}
             when call_direction not in ('I', 'O') then 'unknown_code:direction'
             -- One of the maker's examples prints the letter.
             when is_internal not in ('0', '1', 'I') then 'unknown_code:is_internal'

@@ -151,7 +151,8 @@ final as (
         null::text as source_call_id,
         null::int as leg_number,
         end_instant - (coalesce(ring_seconds, 0) + coalesce(conversation_seconds, 0)) * interval '1 second' as started_at,
-        case when is_ticket and outcome = 'answered' then end_instant - talk_seconds * interval '1 second' end as answered_at,
+        case when is_ticket and outcome = 'answered' and ring <> '' then end_instant - talk_seconds * interval '1 second' end
+            as answered_at,
         end_instant as ended_at,
         -- Below the threshold the trunk rang, as far as is known.
         case
@@ -181,8 +182,9 @@ final as (
         case when is_ticket then false end as is_private,
         -- The counters stop at 59:59 and at 23:59:59.
         case when is_ticket then is_unsupervised or ring = '59:59' or conversation = '23:59:59' end as is_estimated,
+        -- Who transferred or forwarded the call stands on another line.
         null::text as transferred_from,
-        null::text as transferred_to,
+        case when is_ticket and information_code ~ '[56]$' then nullif(extension, '') end as transferred_to,
         case when is_ticket and not is_amount then nullif(charge, '')::int end as pulses,
         case when is_ticket and is_amount then replace(nullif(charge, ''), ',', '.')::numeric(18, 6) end as pbx_charge_amount,
         case when is_ticket and charge <> '' then charge_currency end as pbx_charge_currency,
