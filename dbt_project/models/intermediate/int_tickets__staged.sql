@@ -11,6 +11,7 @@
     ref('stg_cisco_cucm__tickets'),
     ref('stg_mitel_3300__tickets'),
     ref('stg_panasonic_kx__tickets'),
+    ref('stg_shoretel__tickets'),
     ref('stg_unify_openscape__tickets'),
 ] -%}
 
