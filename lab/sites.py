@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lab import asterisk, cisco_cucm, mitel_3300
+from lab import asterisk, avaya_ipoffice, cisco_cucm, mitel_3300, unify_openscape
 from lab.streams import StreamSimulator
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
@@ -60,6 +60,26 @@ SITES = (
             calls_per_working_day=80,
         ),
         cisco_cucm.tickets_of,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="nice_hotel",
+            first_extension=300,
+            last_extension=359,
+            public_base="0465711300",
+            calls_per_working_day=40,
+        ),
+        avaya_ipoffice.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="reims_cellar",
+            first_extension=700,
+            last_extension=729,
+            public_base="0353016700",
+            calls_per_working_day=20,
+        ),
+        unify_openscape.SIMULATOR,
     ),
 )
 

@@ -195,6 +195,14 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "97300",
             "Cayenne",
         ),
+        (
+            "hotel_modele",
+            "Hôtel Modèle SARL",
+            siren(109),
+            "9 promenade Factice",
+            "06000",
+            "Nice",
+        ),
     ]
     services = [
         {
@@ -241,6 +249,17 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "wants_annex": "false",
             "vat_exemption_reason": "TVA non applicable en Guyane, art. 294-1 du CGI",
         },
+        {
+            "service_id": "hotel_nice",
+            "customer_id": "hotel_modele",
+            "service_name": "Téléphonie Hôtel Nice",
+        },
+        {
+            "service_id": "agences",
+            "customer_id": "compte_interne",
+            "service_name": "Agences",
+            "is_billable": "false",
+        },
     ]
     return {
         "issuers": [dict(issuer)],
@@ -282,6 +301,8 @@ EXTENSION_BLOCKS = (
     ("lyon_support", 6050, 6079, "operateur_lyon", "INTERCO"),
     ("lille_plant", 3100, 3179, "usine_lille", "USINE"),
     ("lille_plant", 3180, 3199, "comptoir_lille", "COMPTOIR"),
+    ("nice_hotel", 300, 359, "hotel_nice", "HOTEL"),
+    ("reims_cellar", 700, 729, "agences", "REIMS"),
 )
 
 NUMBER_RANGES = (
@@ -293,6 +314,8 @@ NUMBER_RANGES = (
     ("lille_plant", "+33353012000", "+33353012179", "usine_lille"),
     ("lille_plant", "+33353012180", "+33353012199", "comptoir_lille"),
     ("lille_plant", "+33353012200", "+33353012999", "usine_lille"),
+    ("nice_hotel", "+33465711000", "+33465711999", "hotel_nice"),
+    ("reims_cellar", "+33353016000", "+33353016999", "agences"),
 )
 
 
@@ -376,6 +399,8 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                     "operateur_lyon",
                     "usine_lille",
                     "comptoir_lille",
+                    "hotel_nice",
+                    "agences",
                 )
             ),
             {
