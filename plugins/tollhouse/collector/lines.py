@@ -19,6 +19,11 @@ class LineSplitter:
         self._line_end = line_end
         self._rest = b""
 
+    @property
+    def rest(self) -> bytes:
+        """What stands behind the last line end."""
+        return self._rest
+
     def feed(self, data: bytes) -> list[Piece]:
         """Take what arrived and return the pieces that are complete now, in order."""
         line_end, size = self._line_end, self._maximum_bytes

@@ -11,8 +11,9 @@ import logging
 import signal
 
 from tollhouse.collector.health import health_port, serve_health
+from tollhouse.collector.pace import Pace
 from tollhouse.collector.spool_writer import Rotation
-from tollhouse.collector.stream import Pace, PbxStream
+from tollhouse.collector.stream import PbxStream
 from tollhouse.installed_pbxs import load_pbxs
 from tollhouse.settings import Settings
 

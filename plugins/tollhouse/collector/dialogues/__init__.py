@@ -30,9 +30,12 @@ class Dialogue(Protocol):
     ticket that was heard before an error is handed over there.
     """
 
-    #: The connection is given up when nothing arrives for so long; None: a quiet line is healthy.
-    #: It is looked at before each read, so a dialogue may be stricter while it logs in.
-    longest_silence_seconds: float | None
+    @property
+    def longest_silence_seconds(self) -> float | None:
+        """The connection is given up when nothing arrives for so long; None: silence is healthy.
+
+        It is asked in every silence, so a dialogue may be stricter while it logs in.
+        """
 
     def greeting(self) -> bytes:
         """Return what to say on connecting, before anything was heard."""

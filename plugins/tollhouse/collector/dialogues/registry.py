@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from tollhouse.collector.dialogues import Dialogue
 from tollhouse.collector.dialogues.lines import LineDialogue
+from tollhouse.collector.dialogues.login import DEFAULT_LOGIN, DEFAULT_PASSWORD, LoginDialogue
+from tollhouse.collector.dialogues.oxe_blocks import OxeDialogue
+from tollhouse.collector.lines import LineSplitter
+from tollhouse.collector.stream_settings import stream_of
 from tollhouse.connections import PbxConnection
 from tollhouse.installed_pbxs import Pbx
-from tollhouse.pbx import DialogueName, StreamDefaults
-
-#: What a model without a word about its stream would speak: lines of text.
-_UNSAID = StreamDefaults(direction="dial", port=0)
+from tollhouse.pbx import DialogueName
 
 
 def dialogue_for(pbx: Pbx, connection: PbxConnection) -> Dialogue:
@@ -24,15 +25,23 @@ def dialogue_for(pbx: Pbx, connection: PbxConnection) -> Dialogue:
     return _FACTORIES[stream_of(pbx).dialogue](pbx, connection)
 
 
-def stream_of(pbx: Pbx) -> StreamDefaults:
-    """Return how a PBX's model speaks over TCP."""
-    return pbx.known_model.stream or _UNSAID
-
-
 def _lines(pbx: Pbx, _: PbxConnection) -> Dialogue:
     return LineDialogue(pbx.known_model.framing.maximum_bytes, stream_of(pbx).line_end)
 
 
+def _login(pbx: Pbx, connection: PbxConnection) -> Dialogue:
+    if pbx.settings.get("login") is False:  # behind a serial-to-TCP box nobody asks for one
+        return _lines(pbx, connection)
+    encoding = pbx.known_model.encoding
+    return LoginDialogue(
+        (connection.login or DEFAULT_LOGIN).encode(encoding, "replace"),
+        (connection.password or DEFAULT_PASSWORD).encode(encoding, "replace"),
+        LineSplitter(pbx.known_model.framing.maximum_bytes, stream_of(pbx).line_end),
+    )
+
+
 _FACTORIES: dict[DialogueName, Callable[[Pbx, PbxConnection], Dialogue]] = {
     "lines": _lines,
+    "login": _login,
+    "oxe_blocks": lambda _pbx, _connection: OxeDialogue(),
 }

@@ -1,0 +1,99 @@
+"""What an entry of include/pbx.yml says about its stream, checked, with the model's defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Literal
+
+from tollhouse.installed_pbxs import Pbx
+from tollhouse.pbx import StreamDefaults
+
+PeerNetwork = IPv4Network | IPv6Network
+
+#: Who may connect to a collector whose entry names nobody: this machine.
+LOOPBACK: tuple[PeerNetwork, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+#: Far above what a PBX with ten thousand extensions sends, buffers handed over included.
+TICKETS_PER_SECOND = 10_000
+
+#: Of a PBX that has one connection, the others are new ones in their TLS handshake.
+OPEN_CONNECTIONS = {"one": 8, "many": 64}
+
+#: What a model without a word about its stream would speak: lines of text.
+_UNSAID = StreamDefaults(direction="dial", port=0)
+
+
+class StreamSettingsError(ValueError):
+    """A setting does not hold; the message names the entry, the key and what is expected."""
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How the collector and one PBX meet, and how much that PBX may do.
+
+    Attributes:
+        direction: the collector dials, or it listens and the PBX connects.
+        connections: ``one``, a new connection replaces the one before it, or ``many``.
+        default_port: where the connection names none.
+        allowed_peers: who may connect to a listening collector.
+        max_connections: open at once, those in a TLS handshake included.
+        max_tickets_per_second: beyond it nothing is read for a while.
+    """
+
+    direction: Literal["dial", "listen"]
+    connections: Literal["one", "many"]
+    default_port: int
+    allowed_peers: tuple[PeerNetwork, ...]
+    max_connections: int
+    max_tickets_per_second: int
+
+
+def stream_of(pbx: Pbx) -> StreamDefaults:
+    """Return how a PBX's model speaks over TCP."""
+    return pbx.known_model.stream or _UNSAID
+
+
+def stream_settings(pbx: Pbx) -> StreamSettings:
+    """Return what an entry and its model say.
+
+    Raises:
+        StreamSettingsError: a setting does not hold.
+    """
+    defaults = stream_of(pbx)
+    direction = pbx.settings.get("direction", defaults.direction)
+    if direction not in ("dial", "listen"):
+        raise _fault(pbx, "direction", direction, "it is dial or listen")
+    return StreamSettings(
+        direction=direction,
+        # One dialled connection is all there is.
+        connections=defaults.connections if direction == "listen" else "one",
+        default_port=defaults.port,
+        allowed_peers=_networks(pbx),
+        max_connections=_count(pbx, "max_connections", OPEN_CONNECTIONS[defaults.connections]),
+        max_tickets_per_second=_count(pbx, "max_tickets_per_second", TICKETS_PER_SECOND),
+    )
+
+
+def _networks(pbx: Pbx) -> tuple[PeerNetwork, ...]:
+    named = pbx.settings.get("allowed_peers")
+    if named is None:
+        return LOOPBACK
+    expected = 'it is a list of addresses or networks: ["192.0.2.10", "198.51.100.0/24"]'
+    if not isinstance(named, list) or not named:
+        raise _fault(pbx, "allowed_peers", named, expected)
+    try:
+        return tuple(ip_network(str(network)) for network in named)
+    except ValueError as error:
+        raise _fault(pbx, "allowed_peers", named, f"{expected} ({error})") from error
+
+
+def _count(pbx: Pbx, key: str, default: int) -> int:
+    value: object = pbx.settings.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
+        raise _fault(pbx, key, value, "it is a whole number from 1 to 1,000,000")
+    return value
+
+
+def _fault(pbx: Pbx, key: str, value: Any, expected: str) -> StreamSettingsError:
+    return StreamSettingsError(f"{pbx.id}: settings.{key} is {value!r}: {expected}.")
