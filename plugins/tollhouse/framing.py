@@ -13,9 +13,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
-from tollhouse import blocks
+from tollhouse import blocks, documents
 from tollhouse.decompression import decompressed
 from tollhouse.pbx import Framing, Model
 
@@ -92,6 +93,8 @@ def frame_file(
         return _frame_blocks(stream, model, start_offset, header)
     if start_offset:
         stream.seek(start_offset)
+    if framing.kind == "documents":
+        return _frame_documents(stream, model, start_offset, header)
     lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
     if framing.kind == "json_rows":
         key = model.table.key if model.table else None
@@ -111,7 +114,31 @@ def frame_record(data: bytes, model: Model) -> Iterator[Ticket]:
     Yields:
         Its tickets; the ordinal is the offset in the record.
     """
+    if model.framing.kind == "documents":
+        yield from _tickets_of_documents(documents.split(data), model)
+        return
     yield Ticket(0, decode(blocks.content(data), model.encoding))
+
+
+def _frame_documents(
+    stream: BinaryIO, model: Model, start_offset: int, header: str | None
+) -> FramedFile:
+    """Take apart a file of documents; a CSV export begins with a line that names its columns."""
+    found = documents.read_documents(stream, start_offset=start_offset)
+    first = None if start_offset else next(found, None)
+    if first is None:
+        return FramedFile(header, _tickets_of_documents(found, model))
+    if documents.COLUMN_NAMES.match(first.data):
+        header = decode(first.data.rstrip(b"\r"), model.encoding)
+    else:
+        found = chain([first], found)
+    return FramedFile(header, _tickets_of_documents(found, model))
+
+
+def _tickets_of_documents(found: Iterable[documents.Document], model: Model) -> Iterator[Ticket]:
+    for document in found:
+        for offset, leg in documents.legs(document, maximum_bytes=model.framing.maximum_bytes):
+            yield Ticket(offset, decode(leg, model.encoding))
 
 
 def _frame_blocks(

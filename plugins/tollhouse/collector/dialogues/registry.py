@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tollhouse.collector.dialogues import Dialogue
+from tollhouse.collector.dialogues.documents import DocumentDialogue
 from tollhouse.collector.dialogues.lines import LineDialogue
 from tollhouse.collector.dialogues.login import DEFAULT_LOGIN, DEFAULT_PASSWORD, LoginDialogue
 from tollhouse.collector.dialogues.oxe_blocks import OxeDialogue
@@ -42,6 +43,7 @@ def _login(pbx: Pbx, connection: PbxConnection) -> Dialogue:
 
 _FACTORIES: dict[DialogueName, Callable[[Pbx, PbxConnection], Dialogue]] = {
     "lines": _lines,
+    "documents": lambda pbx, _: DocumentDialogue(pbx.known_model.framing.maximum_bytes),
     "login": _login,
     "oxe_blocks": lambda _pbx, _connection: OxeDialogue(),
 }
