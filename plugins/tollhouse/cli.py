@@ -226,8 +226,20 @@ def collector_status(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the running collector how each PBX is; exit code 1 when one is not well."""
+    """Ask the running collector how each PBX is; exit code 1 when one is in alarm."""
     raise typer.Exit(command("collector", "status")(as_json=as_json))
+
+
+@collector_app.command("tail")
+def collector_tail(
+    pbx_id: Annotated[str, typer.Argument(help="An id of include/pbx.yml.")],
+    *,
+    last: Annotated[
+        int, typer.Option("-n", "--last", min=0, help="So many tickets that came before.")
+    ] = 10,
+) -> None:
+    """Show the tickets of a PBX as they arrive, raw and parsed, until Ctrl-C."""
+    command("collector_tail")(pbx_id, last=last)
 
 
 @directory_app.command("check")

@@ -6,13 +6,19 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from rich import filesize
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tollhouse.collector.health import health_port, read_health
 from tollhouse.collector.service import run_collector
+from tollhouse.commands.pbx_check import printable
 from tollhouse.settings import load_settings
 
 
@@ -27,10 +33,11 @@ def run() -> None:
 
 
 def status(*, as_json: bool = False) -> int:
-    """Show the running collector's PBXs.
+    """Show the running collector's PBXs, and below them what needs somebody.
 
     Returns:
-        The exit code: 0 when it answers and every PBX is connected, 1 otherwise.
+        The exit code: 0 when a collector answers and no PBX is in alarm, 1 otherwise. Notices (lost
+        tickets, refused peers) do not change it: they are counts since the collector started.
     """
     settings = load_settings()
     found = read_health(settings)
@@ -43,28 +50,57 @@ def status(*, as_json: bool = False) -> int:
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
-        Console().print(_table(found))
-    good = ("connected", "listening")
-    return 0 if all(entry["state"] in good for entry in found.values()) else 1
+        console = Console()
+        console.print(_table(found))
+        for line in _remarks(found):
+            console.print(line)
+    return 1 if any(entry["alarms"] for entry in found.values()) else 0
 
 
 def _table(found: dict[str, dict[str, Any]]) -> Table:
     table = Table(title="Collector", title_justify="left")
-    for heading in ("PBX", "State", "Peer", "Connected since", "Last ticket", "Detail"):
+    for heading in ("PBX", "State", "Peer", "Connected since", "Last ticket"):
         table.add_column(heading, overflow="fold")
-    for heading in ("Records", "Position", "Not landed"):
+    for heading in ("Per minute", "Records", "Not landed", "Disk free"):
         table.add_column(heading, justify="right")
     for pbx_id, entry in sorted(found.items()):
-        backlog = entry["backlog_bytes"]
         table.add_row(
             pbx_id,
-            entry["state"] + (", silent" if entry["is_silent"] else ""),
-            entry["peer"],
-            entry["connected_since"] or "",
-            entry["last_ticket_at"] or "never",
-            entry["detail"],
+            Text(entry["state_in_words"], style="red" if entry["alarms"] else "green"),
+            Text(_peer(entry)),
+            _local_time(entry, "connected_since") or "",
+            _local_time(entry, "last_ticket_at") or "never",
+            f"{entry['tickets_per_minute']:,.1f}",
             f"{entry['record_count']:,}",
-            entry["position"],
-            "unknown" if backlog is None else f"{backlog:,} bytes",
+            _size(entry["backlog_bytes"]),
+            _size(entry["disk_free_bytes"]),
         )
     return table
+
+
+def _remarks(found: dict[str, dict[str, Any]]) -> Iterator[Text]:
+    for pbx_id, entry in sorted(found.items()):
+        for alarm in entry["alarms"]:
+            yield Text.assemble((f"{pbx_id} ", "bold"), ("alarm: ", "bold red"), printable(alarm))
+        for notice in entry["notices"]:
+            yield Text.assemble((f"{pbx_id} ", "bold"), ("notice: ", "yellow"), printable(notice))
+
+
+def _peer(entry: dict[str, Any]) -> str:
+    """Return the peer of the connection that began last, and how many others are open."""
+    others = entry["connection_count"] - 1
+    return printable(entry["peer"]) + (f" and {others} more" if others > 0 else "")
+
+
+def _local_time(entry: dict[str, Any], key: str) -> str | None:
+    """Return an instant by the clock on the wall beside the PBX."""
+    if entry[key] is None:
+        return None
+    instant = datetime.fromisoformat(entry[key]).astimezone(ZoneInfo(entry["time_zone"]))
+    return f"{instant:%Y-%m-%d %H:%M:%S}"
+
+
+def _size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return "unknown"
+    return str(filesize.decimal(size_bytes))
