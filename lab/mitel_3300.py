@@ -38,7 +38,7 @@ def tickets_of(call: Call, site: Site, number: int) -> list[TicketTruth]:
     ring_seconds = call.ring_seconds if is_answered else None
     if call.direction == "outgoing":
         # The time to answer is blank on outgoing calls; A says that the exchange told of the
-        # answer, and nothing says why there was none.
+        # answer, and nothing says why there was none, here and between extensions.
         ring_seconds = None
         outcome = "answered" if is_answered else "no_answer"
         dialled = f"{call.extension} {OUTSIDE_LINE}{call.outside_number}"
@@ -58,6 +58,7 @@ def tickets_of(call: Call, site: Site, number: int) -> list[TicketTruth]:
             columns |= {66: "T", 68: call.transferred_to}
             extension = call.transferred_to
     else:
+        outcome = "answered" if is_answered else "no_answer"
         columns |= {
             24: call.extension,
             30: time_to_answer,

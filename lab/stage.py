@@ -117,33 +117,14 @@ class Lab:
         Raises:
             ProcessError: a port is taken, or MariaDB is not installed or does not come up.
         """
+        streams = BackgroundProcess(STREAMS_PROCESS, self.var)
+        if not streams.is_running():
+            streams.stop()
+            self._require_free_ports()
         self.drop_folder.mkdir(parents=True, exist_ok=True)
         self.mariadb.start()
-        self._start_streams()
-
-    def _start_streams(self) -> None:
-        """Start the one process of all PBXs that speak over TCP."""
-        process = BackgroundProcess(STREAMS_PROCESS, self.var)
-        if process.is_running():
-            return
-        process.stop()
-        self._require_free_ports()
-        configuration = self.var / "lab" / "streams.json"
-        configuration.write_text(
-            json.dumps(
-                [
-                    {
-                        "model": pbx.simulator.model_id,
-                        "port": pbx.port,
-                        "feed": str(pbx.feed.path),
-                    }
-                    for pbx in self.pbxs_on_tcp
-                ],
-                indent=1,
-            )
-        )
-        process.start(
-            [sys.executable, "-m", "lab.streams", f"--config={configuration}"],
+        streams.start(
+            [sys.executable, "-m", "lab.streams", f"--config={self._write_streams()}"],
             process_environment(self.installation),
             folder=self.installation.settings.project,
         )
@@ -155,6 +136,16 @@ class Lab:
             if pbx.simulator.role == "server" or not collector_runs:
                 purpose = f"the lab's {pbx.pbx_id}, a {pbx.simulator.model_id}"
                 require_free_port(pbx.port, LAB_STREAM_PORT, purpose)
+
+    def _write_streams(self) -> Path:
+        """Write what the process of all PBXs on TCP is to play; return where."""
+        streams = [
+            {"model": pbx.simulator.model_id, "port": pbx.port, "feed": str(pbx.feed.path)}
+            for pbx in self.pbxs_on_tcp
+        ]
+        path = self.var / "lab" / "streams.json"
+        path.write_text(json.dumps(streams, indent=1), encoding="utf-8")
+        return path
 
     def send_traffic(self, *, since: datetime, until: datetime) -> dict[str, Ledger]:
         """Let every PBX write the tickets of the calls that ended by ``until``.

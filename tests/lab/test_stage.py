@@ -1,0 +1,60 @@
+"""The lab of an installation: ports it needs, connections it enters."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.sites import SITES
+from lab.stage import Lab
+from tests.conftest import free_port
+from tollhouse.embedded.environment import LAB_STREAM_PORT, make_installation
+from tollhouse.embedded.processes import ProcessError
+from tollhouse.installed_pbxs import load_pbxs
+from tollhouse.settings import PROJECT, load_settings
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setenv("TOLLHOUSE_VAR", str(tmp_path))
+    monkeypatch.setenv(LAB_STREAM_PORT, str(free_port()))
+    yield Lab(make_installation())
+    load_settings.cache_clear()
+
+
+def test_every_site_of_the_lab_is_an_installed_pbx_of_its_model() -> None:
+    installed = {pbx.id: pbx.model for pbx in load_pbxs(PROJECT / "include" / "pbx.yml")}
+    assert set(installed) == {pbx.site.pbx_id for pbx in SITES}
+    for pbx in SITES:
+        if pbx.stream:
+            assert installed[pbx.site.pbx_id] == pbx.stream.model_id
+
+
+def test_a_busy_port_is_named_with_its_pbx_and_the_variable_that_moves_it(lab: Lab) -> None:
+    last = lab.pbxs_on_tcp[-1]
+    with (
+        socket.create_server(("127.0.0.1", last.port)),
+        pytest.raises(ProcessError, match=rf"Port {last.port} .*{last.pbx_id}.*{LAB_STREAM_PORT}"),
+    ):
+        lab.start()
+
+
+def test_every_pbx_on_tcp_has_a_connection_to_a_port_of_its_own(lab: Lab) -> None:
+    lab.write_connections()
+    text = lab.installation.settings.connections_file.read_text(encoding="utf-8")
+    connections = yaml.safe_load(text)
+    assert set(connections) == {f"pbx_{pbx.site.pbx_id}" for pbx in SITES}
+    first = lab.installation.port(LAB_STREAM_PORT)
+    ports = [connections[f"pbx_{pbx.pbx_id}"]["port"] for pbx in lab.pbxs_on_tcp]
+    assert ports == list(range(first, first + len(ports)))
+
+
+def test_what_an_operator_entered_stays(lab: Lab) -> None:
+    path = lab.installation.settings.connections_file
+    path.write_text("pbx_other: {conn_type: generic, host: 192.0.2.10}\n", encoding="utf-8")
+    lab.write_connections()
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["pbx_other"]["host"] == "192.0.2.10"
