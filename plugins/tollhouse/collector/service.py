@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 from tollhouse.collector.health import health_port, serve_health
 from tollhouse.collector.pace import Pace
@@ -16,6 +18,9 @@ from tollhouse.collector.spool_writer import Rotation
 from tollhouse.collector.stream import PbxStream
 from tollhouse.installed_pbxs import load_pbxs
 from tollhouse.settings import Settings
+
+#: As many open files as the system grants, up to this: connections and segments each take one.
+OPEN_FILES = 65_536
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +47,12 @@ def pace_of(settings: Settings) -> Pace:
     return pace if reserve is None else Pace(reserve_bytes=int(reserve) * 2**20)
 
 
+def _allow_open_files() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 async def _run(settings: Settings, pace: Pace, rotation: Rotation) -> None:
     pbxs = [pbx for pbx in load_pbxs(settings.pbx_file) if pbx.transport == "spooled_stream"]
     streams = [PbxStream(pbx, settings, pace, rotation) for pbx in pbxs]
@@ -55,6 +66,9 @@ async def _run(settings: Settings, pace: Pace, rotation: Rotation) -> None:
         ) from error
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # A PBX whose disk or name server hangs keeps one thread; the others must not wait for it.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=4 + 2 * len(streams)))
+    _allow_open_files()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     tasks = [asyncio.create_task(stream.run(), name=stream.pbx.id) for stream in streams]

@@ -64,13 +64,16 @@ def stream_settings(pbx: Pbx) -> StreamSettings:
     direction = pbx.settings.get("direction", defaults.direction)
     if direction not in ("dial", "listen"):
         raise _fault(pbx, "direction", direction, "it is dial or listen")
+    connections = pbx.settings.get("connections", defaults.connections)
+    if connections not in ("one", "many"):
+        raise _fault(pbx, "connections", connections, "it is one or many")
     return StreamSettings(
         direction=direction,
         # One dialled connection is all there is.
-        connections=defaults.connections if direction == "listen" else "one",
+        connections=connections if direction == "listen" else "one",
         default_port=defaults.port,
         allowed_peers=_networks(pbx),
-        max_connections=_count(pbx, "max_connections", OPEN_CONNECTIONS[defaults.connections]),
+        max_connections=_count(pbx, "max_connections", OPEN_CONNECTIONS[connections]),
         max_tickets_per_second=_count(pbx, "max_tickets_per_second", TICKETS_PER_SECOND),
     )
 
