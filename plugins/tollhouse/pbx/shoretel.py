@@ -58,7 +58,7 @@ line that arrives both ways is recognised and counted once, but only if it is th
 ## What the tickets hold
 
 Start to the second, duration, extension, direction, number dialled (without the access code) or
-caller, trunk group and member (`3/17`), account code. A caller may be a word, such as *blocked* or
+caller, trunk group, account code. A caller may be a word, such as *blocked* or
 *unavailable*: then there is no number. They do not say how long a call rang, nor, with certainty,
 that it was answered: a duration of zero is a missed call. On trunks without answer supervision see
 `answer_threshold_seconds` in docs/configuration.md.

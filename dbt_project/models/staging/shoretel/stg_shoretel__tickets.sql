@@ -8,13 +8,13 @@
     {
         'line': {
             'extension': (32, 16), 'duration': (49, 8), 'direction_code': (58, 1), 'dialled_number': (60, 16), 'caller_id': (77, 16),
-            'trunk_member': (94, 4), 'trunk_group': (99, 3), 'account_code': (103, 20), 'line_end': (123, 999),
+            'trunk_group': (99, 3), 'account_code': (103, 20), 'line_end': (123, 999),
         },
     },
     {
         'line': {
             'extension': (32, 7), 'duration': (40, 8), 'direction_code': (49, 1), 'dialled_number': (51, 16), 'caller_id': (68, 16),
-            'trunk_member': (85, 4), 'trunk_group': (90, 3), 'account_code': (94, 20), 'line_end': (114, 999),
+            'trunk_group': (90, 3), 'account_code': (94, 20), 'line_end': (114, 999),
         },
     },
 ]) -%}
@@ -49,16 +49,20 @@ tickets as (
     where tickets.model = 'shoretel'
 ),
 
--- Blanks between the fields belong to the shape: a line that lost a character has none of the two.
+-- Blanks between the fields belong to the shape: a line that lost a character has neither of the two.
 shapes as (
     {{ computed_once() }}
     select
         *,
         case
             when
-                line like '__________ __/__/____ __:__:__ ________________ __:__:__ _ ________________ ________________ ____ ___ %'
+                line like '__________ __________ ________ ________________ __:__:__ _ ________________ ________________ ____ ___ %'
+                and substr(line, 58, 1) between '0' and '9'
                 then 1
-            when line like '__________ __/__/____ __:__:__ _______ __:__:__ _ ________________ ________________ ____ ___ %' then 2
+            when
+                line like '__________ __________ ________ _______ __:__:__ _ ________________ ________________ ____ ___ %'
+                and substr(line, 49, 1) between '0' and '9'
+                then 2
         end as layout
     from tickets
 ),
@@ -68,30 +72,28 @@ fields as (
     select
         *,
         btrim(left(line, 10)) as call_id,
-        case
-            when layout is not null
-                then
-                    substr(line, 18, 4) || substr(line, 12, 2) || substr(line, 15, 2)
-                    || substr(line, 23, 2) || substr(line, 26, 2) || substr(line, 29, 2)
-        end as clock,
+        substr(line, 12, 10) as start_date,
+        substr(line, 23, 8) as start_time,
         {{ cut.duration }} as duration,
         {{ cut.direction_code }} as direction_code,
         btrim({{ cut.extension }}) as extension,
         btrim({{ cut.dialled_number }}) as dialled_number,
         btrim({{ cut.caller_id }}) as caller_id,
-        btrim({{ cut.trunk_member }}) as trunk_member,
         btrim({{ cut.trunk_group }}) as trunk_group,
         btrim({{ cut.account_code }}) as account_code,
         btrim({{ cut.line_end }}) as line_end
     from shapes
 ),
 
--- 14 digits of clock: yyyymmddhhmmss.
 numbers as (
     {{ computed_once() }}
     select
         *,
-        case when clock ~ '^[0-9]{14}$' then clock::bigint end as clock_number,
+        case
+            when start_date ~ '^[0-9]{2}/[0-9]{2}/[0-9]{4}$'
+                then array[left(start_date, 2)::int, substr(start_date, 4, 2)::int, right(start_date, 4)::int]
+        end as month_day_year,
+        case when start_time ~ '^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$' then start_time::interval end as time_of_day,
         case
             when duration ~ '^[0-9]{2}:[0-5][0-9]:[0-5][0-9]$'
                 then left(duration, 2)::int * 3600 + substr(duration, 4, 2)::int * 60 + right(duration, 2)::int
@@ -105,12 +107,10 @@ readings as (
     {{ computed_once() }}
     select
         *,
-        (clock_number / 10000000000)::int as year,
-        (clock_number / 100000000 % 100)::int as month,
-        (clock_number / 1000000 % 100)::int as day,
-        (clock_number / 10000 % 100)::int as clock_hour,
-        (clock_number / 100 % 100)::int as clock_minute,
-        (clock_number % 100)::int as clock_second,
+        case
+            when {{ is_day_of_month('month_day_year[2]', 'month_day_year[1]', 'month_day_year[3]') }}
+                then make_date(month_day_year[3], month_day_year[1], month_day_year[2])
+        end as start_day,
         -- Without answer supervision the answer is a guess from the duration (rule R9).
         direction_code in ('1', '3') and record_seconds > 0 and answer_threshold_seconds is not null as is_unsupervised
     from numbers
@@ -123,27 +123,24 @@ verdicts as (
         *,
         case
             when time_zone is null then 'unknown_time_zone:time_zone'
-            when clock_number is null or line ~ '[\x01-\x1f\x7f]' then 'unknown_layout:layout'
+            when layout is null or line ~ '[\x01-\x1f\x7f]' then 'unknown_layout:layout'
             when substr(line, 23) ~ '{{ ticket_start }}' then 'second_ticket_inside:layout'
             when line_end <> '' then 'line_too_long:layout'
+            -- Every call has a trunk: a line that ends before it was cut.
+            when trunk_group = '' then 'cut_short:layout'
             when call_id !~ '^[0-9]+$' then 'unknown_value:call_id'
-            when not {{ is_day_of_month('day', 'month', 'year') }} then 'no_such_day:date'
-            when clock_hour > 23 or clock_minute > 59 or clock_second > 59 then 'no_such_time:start_time'
+            when start_day is null then 'no_such_day:date'
+            when time_of_day is null then 'no_such_time:start_time'
             when record_seconds is null then 'no_such_duration:duration'
             -- Release 6.1 has no tandem calls.
             when read_direction is null or (layout = 2 and read_direction = 'transit') then 'unknown_code:direction'
             when direction_code in ('1', '3') and dialled_number = '' then 'missing:dialled_number'
-            when trunk_group = '' then 'missing:trunk_group'
             when trunk_group !~ '^[0-9]+$' then 'unknown_value:trunk_group'
-            when trunk_member !~ '^[0-9]*$' then 'unknown_value:trunk_member'
         end as fault
     from readings
 ),
 
-{{ clock_instants(
-    'instants', 'verdicts',
-    'case when fault is null then make_timestamp(year, month, day, clock_hour, clock_minute, clock_second) end', 'time_zone'
-) }},
+{{ clock_instants('instants', 'verdicts', 'case when fault is null then start_day + time_of_day end', 'time_zone') }},
 
 calls as (
     {{ computed_once() }}
@@ -197,18 +194,18 @@ final as (
             when is_ticket and caller_id ~ '[0-9]' then caller_id
         end as caller_number,
         case
-            when direction = 'incoming' then nullif(extension, '')
-            when is_ticket then nullif(dialled_number, '')
+            when is_ticket and direction_code in ('1', '3') then dialled_number
+            -- The only party printed.
+            when is_ticket then nullif(extension, '')
         end as called_number,
         case when direction = 'outgoing' and caller_id ~ '[0-9]' then caller_id end as presented_number,
         case when is_ticket then nullif(extension, '') end as extension,
         null::text as extension_name,
         null::text as group_name,
         null::text as subsidiary_name,
-        case when is_ticket and direction_code in ('0', '2') then trunk_group || coalesce('/' || nullif(trunk_member, ''), '') end
-            as trunk_in,
-        case when is_ticket and direction_code in ('1', '3') then trunk_group || coalesce('/' || nullif(trunk_member, ''), '') end
-            as trunk_out,
+        -- The group: the member is one line of it.
+        case when is_ticket and direction_code in ('0', '2') then trunk_group end as trunk_in,
+        case when is_ticket and direction_code in ('1', '3') then trunk_group end as trunk_out,
         case when is_ticket then nullif(account_code, '') end as account_code,
         null::text as authorization_code,
         case when is_ticket then false end as is_private,
