@@ -1,0 +1,5 @@
+"""A simulated MD Evolution: a TCP server that sends lines without a layout."""
+
+from lab.captures import captured
+
+SIMULATOR = captured("md_evolution", role="server")
