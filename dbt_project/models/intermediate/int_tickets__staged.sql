@@ -12,6 +12,7 @@
     ref('stg_mitel_3300__tickets'),
     ref('stg_panasonic_kx__tickets'),
     ref('stg_shoretel__tickets'),
+    ref('stg_siemens_hipath__tickets'),
     ref('stg_unify_openscape__tickets'),
 ] -%}
 
