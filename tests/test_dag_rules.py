@@ -10,7 +10,7 @@ import pytest
 from tollhouse.installed_pbxs import load_pbxs
 from tollhouse.settings import PROJECT
 
-KINDS = {"extract", "directory", "build", "invoice"}
+KINDS = {"extract", "directory", "build", "invoice", "housekeeping"}
 ANSWERS = ("What", "Type", "Safe to re-run", "fails")
 
 
@@ -29,7 +29,7 @@ def test_there_is_one_extract_dag_per_installed_pbx(dags: dict[str, Any]) -> Non
 
 
 def test_the_dags_of_the_main_job_are_there(dags: dict[str, Any]) -> None:
-    assert {"load_directory", "build_warehouse", "invoice_monthly"} <= set(dags)
+    assert {"load_directory", "build_warehouse", "invoice_monthly", "prune_spool"} <= set(dags)
 
 
 def test_every_dag_bears_exactly_one_kind(dags: dict[str, Any]) -> None:

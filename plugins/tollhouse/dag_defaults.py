@@ -36,6 +36,7 @@ class Kind(StrEnum):
     DIRECTORY = "directory"
     BUILD = "build"
     INVOICE = "invoice"
+    HOUSEKEEPING = "housekeeping"
 
 
 class FailureNotifier(BaseNotifier):  # type: ignore[misc] # Airflow is not followed by mypy

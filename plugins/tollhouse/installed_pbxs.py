@@ -95,6 +95,8 @@ class Pbx(BaseModel):
     #: So many busy hours without a ticket are an alarm.
     silent_after_hours: Annotated[int, Field(ge=1)] = 8
     busy_hours: BusyHours = Field(default_factory=BusyHours)
+    #: What the collector spooled is kept so long after it is landed: a backfill reads it again.
+    spool_keep_days: Annotated[int, Field(ge=1)] = 45
     #: What the transport needs beyond the connection: folder, pattern, table, query, archive,
     #: overlap_ids ...
     settings: dict[str, Any] = Field(default_factory=dict)

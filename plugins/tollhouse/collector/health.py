@@ -146,7 +146,10 @@ def backlog_bytes(stream: PbxStream) -> int | None:
         if number == stream.status.segment:
             end = stream.status.offset
         else:
-            end = segment_path(stream.folder, number).stat().st_size
+            try:
+                end = segment_path(stream.folder, number).stat().st_size
+            except FileNotFoundError:  # pruned just now, so it was landed
+                continue
         total += max(0, end - start)
     return total
 

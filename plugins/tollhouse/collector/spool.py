@@ -42,6 +42,7 @@ from tollhouse.collector.segment import (
 
 IDENTITY_FILE = "spool.id"
 LANDED_FILE = "spool.landed"
+PRUNED_FILE = "spool.pruned"
 
 logger = logging.getLogger(__name__)
 
@@ -188,15 +189,37 @@ def connection_peers(folder: Path, number: int) -> dict[int, str]:
 def write_landed(folder: Path, *, segment: int, offset: int) -> None:
     """Note up to where the spool is landed in raw: the collector shows the backlog from there."""
     draft = folder / f"{LANDED_FILE}.draft"
-    draft.write_text(f"{segment}:{offset}\n", encoding="ascii")
+    draft.write_text(f"{segment}:{offset} {spool_identity(folder)}\n", encoding="ascii")
     draft.replace(folder / LANDED_FILE)
 
 
 def read_landed(folder: Path) -> tuple[int, int] | None:
-    """Return the position up to which the spool is landed, or None when none was noted."""
+    """Return the position up to which the spool is landed, or None when none was noted.
+
+    A note about a spool that was rebuilt since says nothing about this one.
+    """
     try:
-        segment, _, offset = (folder / LANDED_FILE).read_text(encoding="ascii").partition(":")
+        position, _, identity = (folder / LANDED_FILE).read_text(encoding="ascii").partition(" ")
+        segment, _, offset = position.partition(":")
+        if identity.strip() != str(spool_identity(folder)):
+            return None
         return int(segment), int(offset)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def write_pruned(folder: Path, *, segment: int, until: datetime) -> None:
+    """Note that the segments up to this one, of what arrived until then, are deleted."""
+    draft = folder / f"{PRUNED_FILE}.draft"
+    draft.write_text(f"{segment} {until.isoformat()}\n", encoding="ascii")
+    draft.replace(folder / PRUNED_FILE)
+
+
+def read_pruned(folder: Path) -> tuple[int, datetime] | None:
+    """Return the last segment that was deleted as too old, and until when; None when none was."""
+    try:
+        segment, _, until = (folder / PRUNED_FILE).read_text(encoding="ascii").partition(" ")
+        return int(segment), datetime.fromisoformat(until.strip())
     except (FileNotFoundError, ValueError):
         return None
 
@@ -272,14 +295,24 @@ def _read_segments(folder: Path, segment: int, offset: int) -> Iterator[SpoolRec
         if number < expected:
             continue
         if number > expected:
-            raise SpoolPositionError(
-                f"{folder}: segment {expected} is missing though segment {number} is there. "
-                f"Put the file back, or set IDLAST to {number}:0 to go on without its tickets."
-            )
+            raise SpoolPositionError(_missing(folder, expected, number))
         is_to_end = yield from _read_segment(folder, number, offset if number == segment else 0)
         if not is_to_end:
             return
         expected += 1
+
+
+def _missing(folder: Path, expected: int, found: int) -> str:
+    pruned = read_pruned(folder)
+    if pruned is not None and found == pruned[0] + 1:
+        return (
+            f"{folder}: segment {expected} is pruned: it was landed and older than the entry's "
+            f"spool_keep_days. Set IDLAST to {found}:0, the oldest that is kept."
+        )
+    return (
+        f"{folder}: segment {expected} is missing though segment {found} is there. "
+        f"Put the file back, or set IDLAST to {found}:0 to go on without its tickets."
+    )
 
 
 def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecord, None, bool]:

@@ -35,6 +35,8 @@ from tollhouse.collector.segment import (
 )
 from tollhouse.collector.spool import (
     IDENTITY_FILE,
+    LANDED_FILE,
+    PRUNED_FILE,
     SpoolError,
     highest_connection,
     read_header,
@@ -258,6 +260,8 @@ class SpoolWriter:
         if not numbers:
             # Segments count from 1 again, so even a kept identity file would be another spool's.
             identity = uuid.uuid4()
+            for note in (LANDED_FILE, PRUNED_FILE):
+                (self.folder / note).unlink(missing_ok=True)
         elif identity is None:
             identity = read_header(self.folder, numbers[-1]).spool_id
         _write_durably(self.folder / IDENTITY_FILE, f"{identity}\n")

@@ -18,6 +18,7 @@ from tollhouse.collector.spool import (
     SpoolError,
     SpoolRecord,
     read_landed,
+    read_pruned,
     read_spool,
     segment_states,
     spool_identity,
@@ -45,7 +46,7 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
     folder = request.settings.spool / request.pbx.id
     try:
         if request.interval is not None:
-            yield from _fetch_interval(request, folder, request.interval)
+            yield from _fetch_interval(request, folder, request.interval, progress)
         else:
             yield from _fetch_new(request, folder, progress)
     except SpoolError as error:
@@ -84,9 +85,10 @@ def _fetch_new(
 
 
 def _fetch_interval(
-    request: FetchRequest, folder: Path, interval: Interval
+    request: FetchRequest, folder: Path, interval: Interval, progress: Progress
 ) -> Iterator[DeliveryTickets]:
     """Yield the tickets of which the first line arrived in the interval."""
+    _look_for_pruned(request, folder, interval, progress)
     identity = spool_identity(folder)
     touched = _touched(segment_states(folder), interval)
     if identity is None or not touched:
@@ -105,6 +107,29 @@ def _fetch_interval(
                 if ticket.received_at and interval.start <= ticket.received_at < interval.end
             ),
         )
+
+
+def _look_for_pruned(
+    request: FetchRequest, folder: Path, interval: Interval, progress: Progress
+) -> None:
+    """Say so when an interval, or the beginning of it, is no longer in the spool."""
+    pruned = read_pruned(folder)
+    if pruned is None or interval.start >= pruned[1]:
+        return
+    _, until = pruned
+    explanation = (
+        f"{request.pbx.id}: what arrived before {until:%Y-%m-%d %H:%M} UTC is pruned from the "
+        f"spool: it was landed and older than {request.pbx.spool_keep_days} days (spool_keep_days "
+        "of the entry)."
+    )
+    if interval.end <= until:
+        raise SourceError(
+            f"{explanation} The interval ends before that, so nothing of it can be read again; its "
+            "tickets are in raw since they were landed."
+        )
+    progress.warnings.append(
+        f"{explanation} The interval begins before that: only its rest is read again."
+    )
 
 
 def _touched(states: list[SegmentState], interval: Interval) -> list[int]:
