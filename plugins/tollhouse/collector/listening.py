@@ -143,46 +143,58 @@ class Reception:
     async def _accept_from(self, port: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            await self._wait_for_room()
             try:
                 connection, address = await loop.sock_accept(port)
             except OSError as error:
                 logger.warning("%s: no connection accepted: %s", port.getsockname(), error)
                 await asyncio.sleep(ACCEPT_RETRY_SECONDS)
                 continue
-            await self._welcome(connection, address[0])
+            self._welcome(connection, address[0])
             # A flood of connections must leave the other PBXs their turn.
             await asyncio.sleep(0)
 
-    async def _welcome(self, connection: socket.socket, host: str) -> None:
+    def _welcome(self, connection: socket.socket, host: str) -> None:
         if not self._gate.admits(host):
             connection.close()
             self._gate.refuse(host, "its address is not in settings.allowed_peers of the entry")
-        elif not await self._has_room():
-            connection.close()
-            count = self._settings.max_connections
-            self._gate.refuse(host, f"{count} connections are open (settings.max_connections)")
-        else:
-            visit = _Visit()
-            self._visits.add(visit)
-            visit.task = asyncio.create_task(self._hold(visit, connection, host))
+            return
+        visit = _Visit()
+        self._visits.add(visit)
+        visit.task = asyncio.create_task(self._hold(visit, connection, host))
 
-    async def _has_room(self) -> bool:
-        """Whether one more connection may be opened; a long quiet one may be ended for it."""
-        if len(self._visits) < self._settings.max_connections:
-            return True
+    async def _wait_for_room(self) -> None:
+        """Return when one more connection may be opened.
+
+        Meanwhile the next ones wait in the operating system's queue: a PBX that connects for each
+        ticket would lose the ticket of a connection that is refused.
+        """
+        is_told = False
+        while len(self._visits) >= self._settings.max_connections:
+            longest_quiet = self._longest_quiet()
+            if longest_quiet is not None:
+                await self._dismiss({longest_quiet})
+                continue
+            if not is_told:
+                self._gate.note_full(self._settings.max_connections)
+                is_told = True
+            tasks = [visit.task for visit in self._visits if visit.task is not None]
+            await asyncio.wait(
+                tasks, timeout=self._pace.idle_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+
+    def _longest_quiet(self) -> _Visit | None:
+        """Return the connection that may be ended for a new one, if there is one."""
+        if self._settings.connections == "one":
+            # It is quiet between calls: only one that is through its handshake replaces it.
+            return None
         latest = asyncio.get_running_loop().time() - self._pace.idle_seconds
         quiet = [
             (visit.conversation.last_heard, visit)
             for visit in self._visits
             if visit.conversation is not None and visit.conversation.last_heard <= latest
         ]
-        # The one connection of a PBX that has one is quiet between calls: only a newer one that is
-        # through its handshake replaces it.
-        if not quiet or self._settings.connections == "one":
-            return False
-        _, longest_quiet = min(quiet, key=lambda entry: entry[0])
-        await self._dismiss({longest_quiet})
-        return True
+        return min(quiet, key=lambda entry: entry[0])[1] if quiet else None
 
     async def _hold(self, visit: _Visit, connection: socket.socket, host: str) -> None:
         try:

@@ -46,10 +46,24 @@ class PeerGate:
         """Count a peer that is not let in; log it once a minute."""
         self._status.refused_peer_count += 1
         self._status.last_refusal = f"{host}: {reason}"
+        if self._is_to_be_logged(host):
+            logger.warning("%s: connection of %s refused: %s", self._status.pbx_id, host, reason)
+
+    def note_full(self, connection_count: int) -> None:
+        """Count a moment in which no more connections may be opened; log it once a minute."""
+        self._status.full_count += 1
+        if self._is_to_be_logged(""):
+            logger.warning(
+                "%s: %d connections are open (settings.max_connections): the next one waits",
+                self._status.pbx_id,
+                connection_count,
+            )
+
+    def _is_to_be_logged(self, host: str) -> bool:
         now = self._clock()
         while self._logged_at and next(iter(self._logged_at.values())) <= now - LOG_SECONDS:
             self._logged_at.popitem(last=False)
         if host in self._logged_at or len(self._logged_at) >= REMEMBERED_PEERS:
-            return
+            return False
         self._logged_at[host] = now
-        logger.warning("%s: connection of %s refused: %s", self._status.pbx_id, host, reason)
+        return True

@@ -40,10 +40,15 @@ class SpoolFeed:
         #: Held while the segment's file is flushed, closed or replaced.
         self._file_in_use = asyncio.Lock()
         self._next_space_check = 0.0
+        #: Connections that end without closing the segment.
+        self._sharing: set[int] = set()
 
     def begin(self, peer: str, *, shares_segment: bool) -> int:
         """Start a connection and return its number; see ``SpoolWriter.begin_connection``."""
-        return self._spool.begin_connection(peer, shares_segment=shares_segment)
+        number = self._spool.begin_connection(peer, shares_segment=shares_segment)
+        if shares_segment:
+            self._sharing.add(number)
+        return number
 
     async def append(self, connection: int, pieces: list[Piece]) -> None:
         """Move pieces to the spool; while the disk is full, wait.
@@ -68,10 +73,14 @@ class SpoolFeed:
         try:
             while pieces:
                 await self._append_group(connection, pieces)
+            if connection in self._sharing:
+                self._sharing.remove(connection)
+                async with self._writing:
+                    self._spool.end_connection(connection)
+                return
             async with self._file_in_use, self._writing:
                 await _in_thread(lambda: self._spool.end_connection(connection))
-                if not self._spool.unsynced_bytes:
-                    self._note_synced(self._spool.data_end_offset)
+                self._note_synced(self._spool.data_end_offset)
         except SpoolFullError as error:
             lost_bytes = sum(len(data) for data, _ in pieces)
             logger.error("%s: %s %d bytes read are lost", self._status.pbx_id, error, lost_bytes)

@@ -25,6 +25,7 @@ class StreamStatus:
         overlong_count: pieces of lines longer than the model allows.
         throttled_count: how often reading was held back because tickets came too fast.
         refused_peer_count: connections closed unread; ``last_refusal`` says whose and why.
+        full_count: how often as many connections were open as may be, so that the next one waited.
         lost_ticket_count: by the gaps in the PBX's own numbering; ``last_gap`` tells the last one.
     """
 
@@ -44,6 +45,7 @@ class StreamStatus:
     throttled_at: datetime | None = None
     refused_peer_count: int = 0
     last_refusal: str = ""
+    full_count: int = 0
     lost_ticket_count: int = 0
     last_gap: str = ""
     fault_count: int = 0
