@@ -204,8 +204,10 @@ parts as (
                 then make_date(2000 + year_of_century, month, day)
         end as local_day,
         case when dialled_text like '<D>%' then btrim(split_part(substr(dialled_text, 4), '<I>', 1)) end as direct_dial_text,
-        case when dialled_text like '%<I>%' then btrim(substr(dialled_text, position('<I>' in dialled_text) + 3)) end
-            as caller_text,
+        case
+            when dialled_direction = 'incoming' and dialled_text like '%<I>%'
+                then btrim(substr(dialled_text, position('<I>' in dialled_text) + 3))
+        end as caller_text,
         case when dialled_direction = 'internal' then substr(dialled_text, 4) end as called_extension
     from readings
 ),
@@ -228,8 +230,11 @@ verdicts as (
             when local_day is null then 'no_such_day:date'
             when not is_time_of_day then 'no_such_time:time'
             when condition_code in ('RC', 'AN', 'VR', 'VA') then 'call_progress'
-            -- Log-in and log-out, absence, check-in, reminders, errors: a text where other lines have a number.
-            when dialled ~ '^<I>S[0-9]{3}$' or (trunk is null and duration is null and dialled ~ '^(?!EXT)[A-Za-z]..') then 'event'
+            -- Log-in and log-out, absence, check-in, reminders, errors: words where other lines have a number.
+            when
+                dialled ~ '^<I>S[0-9]+$'
+                or (trunk is null and duration is null and dialled ~* '^[a-z]([^0-9 ]| (?! )){2,}$|^[a-z]* *error')
+                then 'event'
             when party = '' then 'missing:extension'
             when party !~ '^([0-9]{1,5}|[DT*][0-9]{1,4})$' then 'unknown_value:extension'
             when trunk is null and dialled_direction <> 'internal' then 'missing:trunk'
@@ -240,8 +245,10 @@ verdicts as (
             when condition_code not in ('TR', 'FW', 'D0', 'D1', 'D2', 'D3', 'D4', 'RM', 'NA') then 'unknown_code:condition_code'
             when dialled_text = '' then 'missing:dialled'
             when
-                -- Ringing that does not hold, still there behind the gap.
-                dialled ~ ' {2}[^ ]{0,3}''[^ ]*$'
+                -- Ringing that does not hold, and what is left of another line: times, marks, numbers behind a gap.
+                dialled ~ ' {2}[^ ]{0,3}''[^ ]*$|[0-9]:[0-9]'
+                or coalesce(direct_dial_text, '') || coalesce(caller_text, '') ~ '[<>]'
+                or caller_text ~ '^[0-9*#.X]+ [0-9*#.X ]+$'
                 or (dialled_direction = 'outgoing' and dialled_text !~ '^[0-9*#.XPF=]+$')
                 or (dialled_direction = 'internal' and called_extension !~ '^[0-9*#]+$')
                 then 'unknown_value:dialled'
