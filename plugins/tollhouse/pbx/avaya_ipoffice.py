@@ -12,7 +12,7 @@ on some releases a restart):
 | field | value | why |
 |---|---|---|
 | Output | SMDR Only | sends records; nothing else has to be installed |
-| IP Address | the collector's | the PBX connects; 0.0.0.0 makes it listen, see below |
+| IP Address | the collector's | the PBX connects; left at zeros it listens, see below |
 | TCP Port | 1080 | as in the connection below |
 | Records to Buffer | 3000 | 500 by default; the oldest are lost when nobody takes them |
 | Call Splitting for Diverts | off | on writes a forwarded call twice, with one call id |
@@ -27,8 +27,13 @@ port on which the collector listens:
 
     AIRFLOW_CONN_PBX_NICE_HOTEL=tcp://192.0.2.20:1080
 
-If the PBX's address field holds 0.0.0.0, the collector dials it instead: `settings` of the entry
-hold `direction: dial`, the connection names the PBX, and TCP 1080 is opened the other way round:
+The entry names who may connect, or only this machine may:
+
+    settings:
+      allowed_peers: [192.0.2.10/32]
+
+If the PBX's address field holds zeros, the collector dials it instead: `settings` of the entry hold
+`direction: dial`, the connection names the PBX, and TCP 1080 is opened the other way round:
 
     AIRFLOW_CONN_PBX_NICE_HOTEL=tcp://192.0.2.10:1080
 
@@ -54,7 +59,7 @@ them from a folder:
 - **Call ids begin again at 1,000,000** when the PBX restarts. Legs of a call are tied by call id
   and start together, so two calls of the same id are not mixed up.
 - **Dialled and called number differ** by the digit that seizes a line: the called number is rated,
-  it has none. Leave the prefix of outside lines out of the entry.
+  it has none. The entry says `outside_line_policy: never`.
 - A missed dial within the house is written as an outgoing attempt that seized no line. It counts as
   failed and costs nothing.
 - Analogue and SIP lines often report no answer: their ring time is 0 and the connection counts from

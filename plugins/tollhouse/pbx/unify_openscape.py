@@ -35,8 +35,13 @@ port on which the collector listens:
 
     AIRFLOW_CONN_PBX_REIMS_CELLAR=tcp://192.0.2.20:6000
 
-`time_zone` of the entry is the zone of the PBX's clock. `settings` may hold `charge_currency: EUR`
-where the PBX writes amounts and no units.
+The entry names who may connect, or only this machine may:
+
+    settings:
+      allowed_peers: [192.0.2.10/32]
+
+`time_zone` of the entry is the zone of the PBX's clock. `settings` may also hold `charge_currency:
+EUR`, where the PBX writes amounts and no units.
 
 ## Pitfalls
 
