@@ -2,4 +2,4 @@
 
 from lab.captures import captured
 
-SIMULATOR = captured("md_evolution", role="server")
+SIMULATOR = captured("md_evolution", role="client")

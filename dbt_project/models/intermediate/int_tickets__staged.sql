@@ -6,9 +6,14 @@
 ) }}
 {#- One line per model of PBX: this list is the registry. -#}
 {%- set staging_views = [
+    ref('stg_aastra_a400__tickets'),
+    ref('stg_aastra_a5000__tickets'),
+    ref('stg_alcatel_oxe__tickets'),
+    ref('stg_alcatel_oxe_ahl__tickets'),
     ref('stg_asterisk_mysql__tickets'),
     ref('stg_avaya_ipoffice__tickets'),
     ref('stg_cisco_cucm__tickets'),
+    ref('stg_md_evolution__tickets'),
     ref('stg_mitel_3300__tickets'),
     ref('stg_panasonic_kx__tickets'),
     ref('stg_shoretel__tickets'),
