@@ -40,8 +40,17 @@ def check_port(report: Report, host: str, port: int, *, service: str) -> None:
     Raises:
         StepFailedError: nothing answers there; the remedy depends on how it does not.
     """
+    open_port(report, host, port, service=service).close()
+
+
+def open_port(report: Report, host: str, port: int, *, service: str) -> socket.socket:
+    """Open a TCP connection and return it.
+
+    Raises:
+        StepFailedError: nothing answers there; the remedy depends on how it does not.
+    """
     try:
-        socket.create_connection((host, port), CONNECT_SECONDS).close()
+        connection = socket.create_connection((host, port), CONNECT_SECONDS)
     except TimeoutError as error:
         raise StepFailedError(
             "port",
@@ -64,3 +73,4 @@ def check_port(report: Report, host: str, port: int, *, service: str) -> None:
             "There is no route from this machine to that address: check network and address.",
         ) from error
     report.ok("port", f"{host}:{port} answers")
+    return connection
