@@ -186,8 +186,10 @@ def test_a_row_of_json_is_known_by_its_key_and_else_by_its_line() -> None:
 
 
 def samples() -> list[Path]:
+    """Every sample of tickets as text: what is compressed or padded is not framed byte by byte."""
     found = (PROJECT / "tests" / "samples").glob("*/*")
-    return sorted(path for path in found if path.suffix not in {".md", ".yml", ".csv"})
+    other = {".md", ".yml", ".csv", ".DAT", ".bin"}
+    return sorted(path for path in found if path.suffix not in other)
 
 
 @pytest.mark.parametrize("path", samples(), ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -199,3 +201,43 @@ def test_no_character_of_a_sample_is_lost_but_line_ends_and_types(path: Path) ->
     if model is CUCM and lines[1].lstrip(b'"').startswith((b"INTEGER", b"VARCHAR(")):
         del lines[1]
     assert text == "".join(decode(line, model.encoding) for line in lines)
+
+
+OXE_SAMPLES = PROJECT / "tests" / "samples" / "alcatel_oxe"
+
+
+def oxe_tickets(name: str) -> tuple[str | None, list[str]]:
+    file = frame_file(io.BytesIO((OXE_SAMPLES / name).read_bytes()), models()["alcatel_oxe"])
+    return file.header, [ticket.body for ticket in file.tickets]
+
+
+def test_a_compressed_file_of_an_oxe_holds_what_its_text_holds() -> None:
+    header, bodies = oxe_tickets("SYNTHETIC_TAXSYNTA.DAT")
+    assert (header, bodies) == oxe_tickets("SYNTHETIC_TAXSYNTA.txt")
+    assert header is not None
+    assert header.startswith("#TicketVersion,1,5,5,")
+    assert [len(body) for body in bodies] == [525, 525]
+
+
+def test_a_block_of_an_oxe_holds_the_same_ticket_as_its_file() -> None:
+    _, (of_block,) = oxe_tickets("SYNTHETIC_ethernet_frame_of_real_ticket.bin")
+    _, (of_file,) = oxe_tickets("real_ticket_ED5.2_772chars.txt")
+    assert of_block == of_file[:525]
+    assert of_file[525:].isspace()
+
+
+def test_a_compressed_file_that_has_grown_is_read_from_its_beginning() -> None:
+    data = (OXE_SAMPLES / "SYNTHETIC_TAXSYNTA.DAT").read_bytes()
+    model = models()["alcatel_oxe"]
+    whole = frame_file(io.BytesIO(data), model)
+    again = frame_file(io.BytesIO(data), model, start_offset=500, header="as it was")
+    assert (again.header, list(again.tickets)) == (whole.header, list(whole.tickets))
+
+
+def test_the_second_half_of_an_oxe_file_keeps_the_header_of_the_first() -> None:
+    data = (OXE_SAMPLES / "SYNTHETIC_TAXSYNTA.txt").read_bytes()
+    start = data.rindex(b"ED5.2")
+    model = models()["alcatel_oxe"]
+    file = frame_file(io.BytesIO(data), model, start_offset=start, header="#TicketVersion,1,5,5")
+    assert file.header == "#TicketVersion,1,5,5"
+    assert [(ticket.ordinal, ticket.body[:9]) for ticket in file.tickets] == [(start, "ED5.22101")]
