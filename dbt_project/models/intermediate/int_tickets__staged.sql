@@ -14,6 +14,7 @@
     ref('stg_avaya_ipoffice__tickets'),
     ref('stg_cisco_cucm__tickets'),
     ref('stg_md_evolution__tickets'),
+    ref('stg_grandstream_ucm__tickets'),
     ref('stg_mitel_3300__tickets'),
     ref('stg_panasonic_kx__tickets'),
     ref('stg_shoretel__tickets'),
