@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lab import asterisk, avaya_ipoffice, cisco_cucm, mitel_3300, unify_openscape
+from lab import (
+    asterisk,
+    avaya_ipoffice,
+    cisco_cucm,
+    mitel_3300,
+    panasonic_kx,
+    shoretel,
+    unify_openscape,
+)
 from lab.streams import StreamSimulator
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
@@ -80,6 +88,26 @@ SITES = (
             calls_per_working_day=20,
         ),
         unify_openscape.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="rouen_clinic",
+            first_extension=200,
+            last_extension=279,
+            public_base="0261912200",
+            calls_per_working_day=35,
+        ),
+        panasonic_kx.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="nancy_labs",
+            first_extension=5500,
+            last_extension=5549,
+            public_base="0353018500",
+            calls_per_working_day=30,
+        ),
+        shoretel.SIMULATOR,
     ),
 )
 

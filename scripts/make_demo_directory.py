@@ -203,6 +203,14 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "06000",
             "Nice",
         ),
+        (
+            "clinique_exemple",
+            "Clinique Exemple SAS",
+            siren(107),
+            "4 rue du Spécimen",
+            "76000",
+            "Rouen",
+        ),
     ]
     services = [
         {
@@ -255,6 +263,11 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "service_name": "Téléphonie Hôtel Nice",
         },
         {
+            "service_id": "clinique_rouen",
+            "customer_id": "clinique_exemple",
+            "service_name": "Téléphonie Clinique Rouen",
+        },
+        {
             "service_id": "agences",
             "customer_id": "compte_interne",
             "service_name": "Agences",
@@ -303,6 +316,8 @@ EXTENSION_BLOCKS = (
     ("lille_plant", 3180, 3199, "comptoir_lille", "COMPTOIR"),
     ("nice_hotel", 300, 359, "hotel_nice", "HOTEL"),
     ("reims_cellar", 700, 729, "agences", "REIMS"),
+    ("nancy_labs", 5500, 5549, "agences", "NANCY"),
+    ("rouen_clinic", 200, 279, "clinique_rouen", "CLINIQUE"),
 )
 
 NUMBER_RANGES = (
@@ -316,6 +331,8 @@ NUMBER_RANGES = (
     ("lille_plant", "+33353012200", "+33353012999", "usine_lille"),
     ("nice_hotel", "+33465711000", "+33465711999", "hotel_nice"),
     ("reims_cellar", "+33353016000", "+33353016999", "agences"),
+    ("nancy_labs", "+33353018000", "+33353018999", "agences"),
+    ("rouen_clinic", "+33261912000", "+33261912999", "clinique_rouen"),
 )
 
 
@@ -400,6 +417,7 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                     "usine_lille",
                     "comptoir_lille",
                     "hotel_nice",
+                    "clinique_rouen",
                     "agences",
                 )
             ),
