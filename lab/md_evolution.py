@@ -1,4 +1,4 @@
-"""A simulated MD Evolution: a TCP server that sends lines without a layout."""
+"""A simulated MD Evolution: a TCP client that sends lines without a layout."""
 
 from lab.captures import captured
 

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lab import (
+    aastra_a5000,
+    alcatel_oxe_ahl,
     asterisk,
     avaya_ipoffice,
     cisco_cucm,
+    md_evolution,
     mitel_3300,
     panasonic_kx,
     shoretel,
@@ -108,6 +111,36 @@ SITES = (
             calls_per_working_day=30,
         ),
         shoretel.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="nantes_depot",
+            first_extension=4000,
+            last_extension=4019,
+            public_base="0261916000",
+            calls_per_working_day=2,
+        ),
+        aastra_a5000.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="pau_mill",
+            first_extension=2000,
+            last_extension=2019,
+            public_base="0536491000",
+            calls_per_working_day=2,
+        ),
+        md_evolution.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="cannes_palace",
+            first_extension=800,
+            last_extension=839,
+            public_base="0465712800",
+            calls_per_working_day=2,
+        ),
+        alcatel_oxe_ahl.SIMULATOR,
     ),
 )
 

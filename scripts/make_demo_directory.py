@@ -316,6 +316,9 @@ EXTENSION_BLOCKS = (
     ("lille_plant", 3180, 3199, "comptoir_lille", "COMPTOIR"),
     ("nice_hotel", 300, 359, "hotel_nice", "HOTEL"),
     ("reims_cellar", 700, 729, "agences", "REIMS"),
+    ("cannes_palace", 800, 839, "agences", "CANNES"),
+    ("pau_mill", 2000, 2019, "agences", "PAU"),
+    ("nantes_depot", 4000, 4019, "agences", "NANTES"),
     ("nancy_labs", 5500, 5549, "agences", "NANCY"),
     ("rouen_clinic", 200, 279, "clinique_rouen", "CLINIQUE"),
 )
@@ -331,6 +334,9 @@ NUMBER_RANGES = (
     ("lille_plant", "+33353012200", "+33353012999", "usine_lille"),
     ("nice_hotel", "+33465711000", "+33465711999", "hotel_nice"),
     ("reims_cellar", "+33353016000", "+33353016999", "agences"),
+    ("cannes_palace", "+33465712000", "+33465712999", "agences"),
+    ("pau_mill", "+33536491000", "+33536491999", "agences"),
+    ("nantes_depot", "+33261916000", "+33261916999", "agences"),
     ("nancy_labs", "+33353018000", "+33353018999", "agences"),
     ("rouen_clinic", "+33261912000", "+33261912999", "clinique_rouen"),
 )

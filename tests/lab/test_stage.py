@@ -26,12 +26,16 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     load_settings.cache_clear()
 
 
-def test_every_site_of_the_lab_is_an_installed_pbx_of_its_model() -> None:
-    installed = {pbx.id: pbx.model for pbx in load_pbxs(PROJECT / "include" / "pbx.yml")}
+def test_every_site_of_the_lab_is_an_installed_pbx_that_its_simulator_can_meet() -> None:
+    installed = {pbx.id: pbx for pbx in load_pbxs(PROJECT / "include" / "pbx.yml")}
     assert set(installed) == {pbx.site.pbx_id for pbx in SITES}
+    roles = {"dial": "server", "listen": "client"}
     for pbx in SITES:
         if pbx.stream:
-            assert installed[pbx.site.pbx_id] == pbx.stream.model_id
+            model = installed[pbx.site.pbx_id].known_model
+            assert model.model_id == pbx.stream.model_id
+            assert model.stream is not None
+            assert roles[model.stream.direction] == pbx.stream.role, model.model_id
 
 
 def test_a_busy_port_is_named_with_its_pbx_and_the_variable_that_moves_it(lab: Lab) -> None:
