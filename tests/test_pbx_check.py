@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from lab.asterisk import TABLE
-from tests.collector.collector_process import installation
-from tests.collector.speaking_pbx import say, speaking, wait_until
+from tests.collector.collector_process import Installation, installation
+from tests.collector.speaking_pbx import say, speaking, stay_connected, wait_until
 from tests.conftest import free_port
 from tests.mariadb_server import PASSWORD, MariaDb
 from tollhouse.collector.spool_writer import SpoolWriter, now_us
@@ -503,6 +503,144 @@ def test_a_pbx_that_fell_silent_fails_at_the_last_ticket(tmp_path: Path) -> None
             report = check_pbx("paris_hq", here.settings)
     assert failed_step(report) == "last ticket"
     assert "3 days ago" in found(report, "last ticket")
+
+
+# PBXs that connect to the collector.
+
+
+def visitor(folder: Path, port: int, **settings: Any) -> Installation:
+    listening = {"direction": "listen"} | settings
+    return installation(folder, {"paris_hq": port}, free_port(), pbx_settings=listening)
+
+
+def test_a_pbx_that_never_connected_is_told_where_to(tmp_path: Path) -> None:
+    port = free_port()
+    here = visitor(tmp_path, port, allowed_peers=["192.0.2.10"])
+    with here.running():
+        wait_until(lambda: here.health("paris_hq").get("state") == "listening")
+        with socket.create_connection(("127.0.0.1", port)) as stranger:
+            assert stranger.recv(1) == b""
+        report = check_pbx("paris_hq", here.settings)
+    assert failed_step(report) == "collector"
+    assert found(report, "collector").startswith(f"listens on 127.0.0.1:{port}")
+    assert "only programs of this machine" in found(report, "address")
+    assert "127.0.0.1: its address is not in settings.allowed_peers" in remedy(report, "collector")
+
+
+def test_the_peer_that_is_connected_is_named_and_stays_connected(tmp_path: Path) -> None:
+    port = free_port()
+    here = visitor(tmp_path, port)
+    with here.running():
+        wait_until(lambda: here.health("paris_hq").get("state") == "listening")
+        with socket.create_connection(("127.0.0.1", port)) as pbx:
+            pbx.sendall(TICKET)
+            wait_until(lambda: len(here.records("paris_hq")) == 1)
+            report = check_pbx("paris_hq", here.settings, dial=True)
+            assert report.is_ok, report.steps
+            own = ":".join(map(str, pbx.getsockname()))
+            assert found(report, "port") == f"listens on 127.0.0.1:{port}, {own} is connected"
+            pbx.sendall(TICKET)
+            wait_until(lambda: len(here.records("paris_hq")) == 2)
+        wait_until(lambda: here.health("paris_hq")["state"] == "listening")
+        gone = check_pbx("paris_hq", here.settings)
+    assert gone.is_ok, gone.steps
+    assert "the PBX is not connected" in found(gone, "collector")
+    assert len(gone.last.tickets) == 2
+
+
+def test_a_pbx_that_connects_for_each_ticket_need_not_be_connected_now(tmp_path: Path) -> None:
+    port = free_port()
+    here = visitor(tmp_path, port, connections="many")
+    with here.running():
+        wait_until(lambda: here.health("paris_hq").get("state") == "listening")
+        with socket.create_connection(("127.0.0.1", port)) as pbx:
+            pbx.sendall(TICKET)
+        wait_until(lambda: len(here.records("paris_hq")) == 1)
+        wait_until(lambda: here.health("paris_hq")["state"] == "listening")
+        report = check_pbx("paris_hq", here.settings)
+    assert found(report, "collector").startswith("no connection at this moment")
+    assert [step.outcome for step in report.steps if step.name == "collector"] == ["ok"]
+
+
+def test_the_address_of_a_collector_on_all_addresses_is_one_that_a_pbx_can_use(
+    tmp_path: Path,
+) -> None:
+    entry = {"model": "mitel_3300", "settings": {"direction": "listen"}}
+    report = check_pbx("site", settings_of(tmp_path, entry, {"host": "0.0.0.0", "port": 6_000}))
+    assert "TCP port 6000" in found(report, "address")
+    assert "0.0.0.0" not in found(report, "address")
+    assert "allowed_peers" in remedy(report, "peers")
+
+
+def test_a_setting_that_does_not_hold_fails_at_the_settings(tmp_path: Path) -> None:
+    entry = {"model": "mitel_3300", "settings": {"allowed_peers": ["everybody"]}}
+    assert failed_step(check_pbx("site", settings_of(tmp_path, entry))) == "settings"
+
+
+# PBXs that ask for a login or encrypt.
+
+
+def asking(password: bytes) -> Callable[[socket.socket], None]:
+    """A PBX that asks for a login as a Panasonic does."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(b"\r\n-")
+        connection.recv(100)
+        connection.sendall(b"SMDR\r\nEnter Password:")
+        is_right = connection.recv(100) == password + b"\r"
+        connection.sendall(b"*******\r\n" + (b"" if is_right else b"-"))
+        stay_connected(connection)
+
+    return speak
+
+
+def panasonic(var: Path, port: int, **connection: Any) -> Settings:
+    return settings_of(
+        var, {"model": "panasonic_kx"}, {"host": "127.0.0.1", "port": port} | connection
+    )
+
+
+def test_asked_to_dial_the_login_is_tried_as_the_collector_would(tmp_path: Path) -> None:
+    with speaking(asking(b"PCCSMDR")) as pbx:
+        report = check_pbx("site", panasonic(tmp_path / "right", pbx.port), dial=True)
+        assert found(report, "login") == "accepted"
+        wrong = panasonic(tmp_path / "wrong", pbx.port, password="not-this-one")
+        refused = check_pbx("site", wrong, dial=True)
+    assert failed_step(refused) == "login"
+    assert "asks for the login again" in found(refused, "login")
+    assert "not-this-one" not in str(refused.steps)
+
+
+def test_a_port_that_asks_for_no_login_fails_at_the_login(tmp_path: Path) -> None:
+    with speaking(lambda connection: connection.close()) as pbx:
+        report = check_pbx("site", panasonic(tmp_path, pbx.port), dial=True)
+    assert failed_step(report) == "login"
+    assert "ended before a login prompt came" in found(report, "login")
+
+
+@pytest.mark.parametrize("dial", [False, True])
+def test_a_login_that_the_collector_was_refused_fails_at_the_login(
+    tmp_path: Path, dial: bool
+) -> None:
+    with speaking(asking(b"another")) as pbx:
+        here = installation(tmp_path, {"paris_hq": pbx.port}, free_port(), model="panasonic_kx")
+        with here.running():
+            wait_until(lambda: here.health("paris_hq").get("state") == "refused")
+            report = check_pbx("paris_hq", here.settings, dial=dial)
+    assert failed_step(report) == "login"
+    assert "asks for the login again" in found(report, "login")
+
+
+def test_tls_with_a_pbx_that_has_none_fails_at_tls(tmp_path: Path) -> None:
+    entry = {"model": "mitel_3300"}
+    with speaking(say(TICKET)) as pbx:
+        connection = {"host": "127.0.0.1", "port": pbx.port, "extra": {"tls": True}}
+        report = check_pbx("site", settings_of(tmp_path, entry, connection), dial=True)
+    assert failed_step(report) == "TLS"
+    missing = connection | {"extra": {"tls": True, "ca_file": "nowhere.pem"}}
+    report = check_pbx("site", settings_of(tmp_path, entry, missing))
+    assert failed_step(report) == "TLS"
+    assert "nowhere.pem is no file" in found(report, "TLS")
 
 
 @pytest.mark.postgres

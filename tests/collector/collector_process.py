@@ -21,6 +21,43 @@ from tollhouse.collector.spool import SpoolRecord, read_spool
 from tollhouse.settings import PROJECT, Settings
 
 RUN = "from tollhouse.commands.collector import run; run()"
+#: Starts a collector for every line that it is sent, and says its process id. Most of the time that
+#: a start takes is the interpreter's; one that is ready spares it.
+RUN_AGAIN_AND_AGAIN = """
+import os, sys
+from tollhouse.commands.collector import run
+for _ in sys.stdin:
+    child = os.fork()
+    if not child:
+        run()
+        os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
+"""
+
+
+class CollectorStarter:
+    """A process that starts collectors, one at a time."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin
+        assert process.stdout
+        self._orders = process.stdin
+        self._answers = process.stdout
+        self._collector: int | None = None
+
+    def start(self) -> None:
+        self._orders.write("start\n")
+        self._orders.flush()
+        self._collector = int(self._answers.readline())
+
+    def kill(self) -> None:
+        """Kill -9 the collector, if one runs, and wait for its end."""
+        if self._collector is not None:
+            os.kill(self._collector, signal.SIGKILL)
+            assert self._answers.readline() == "ended\n"
+            self._collector = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +84,23 @@ class Installation:
         )
 
     @contextmanager
+    def restarted_often(self) -> Iterator[CollectorStarter]:
+        """Starts one collector after the other, each to be killed."""
+        with subprocess.Popen(
+            [sys.executable, "-c", RUN_AGAIN_AND_AGAIN],
+            env=self.settings.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            starter = CollectorStarter(process)
+            try:
+                yield starter
+            finally:
+                starter.kill()
+
+    @contextmanager
     def running(self) -> Iterator[subprocess.Popen[str]]:
         """A collector that answers, ended with SIGTERM."""
         process = self.start()
@@ -63,13 +117,14 @@ def installation(
     pbx_ports: dict[str, int],
     health_port: int,
     pbx_settings: dict[str, Any] | None = None,
+    model: str = "mitel_3300",
     **environment: str,
 ) -> Installation:
-    """An installation with one Mitel per port; port 0 leaves the connection out."""
+    """An installation with one PBX per port; port 0 leaves the connection out."""
     var = folder / "var"
     var.mkdir(parents=True)
     entry = {
-        "model": "mitel_3300",
+        "model": model,
         "time_zone": "Europe/Paris",
         "country": "FR",
         "settings": pbx_settings or {},
