@@ -7,8 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from tollhouse.installed_pbxs import Pbx
 
 #: Longer silences are not counted on: the number of busy hours says nothing more by then.
@@ -42,6 +40,8 @@ def is_silent(pbx: Pbx, since: datetime, now: datetime) -> bool:
 @lru_cache(maxsize=64)
 def public_holidays(country: str) -> Container[date]:
     """Return the public holidays of a country; none where the list of countries lacks it."""
+    import holidays  # the calendars of all countries: a tenth of a second, only where needed
+
     try:
         return holidays.country_holidays(country)
     except NotImplementedError:

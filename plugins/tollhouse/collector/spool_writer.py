@@ -46,7 +46,8 @@ from tollhouse.collector.spool_repair import close_torn_segment
 
 LOCK_FILE = "spool.lock"
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+#: The last is a limit on the size of a file, which an operator can lift like a quota.
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class SpoolLockedError(SpoolError):
