@@ -66,6 +66,18 @@ def test_telnet_commands_are_ignored_wherever_they_are_cut() -> None:
     assert spooled == TICKETS[:-1]
 
 
+def test_telnet_commands_in_a_ticket_are_the_tickets() -> None:
+    odd = b"07/12/20 11:00 \xff\xfb\x01 \xff\xf1\r"
+    spooled, _ = talk(dialogue(), b"\r-", b"Enter Password:", b"\xff\xfb\x01*******\r\n" + odd)
+    assert spooled == odd
+
+
+def test_a_mask_without_end_is_spooled_in_bounded_memory() -> None:
+    speaker = dialogue()
+    spooled, _ = talk(speaker, b"\r-", b"Enter Password:", b"*" * 10_000, in_bytes=True)
+    assert len(spooled) > 4_096
+
+
 def test_a_masked_echo_without_a_line_end_does_not_stick_to_the_first_ticket() -> None:
     spooled, _ = talk(dialogue(), b"\r-", b"Enter Password:", b"*******" + TICKETS)
     assert spooled == TICKETS[:-1]
@@ -126,6 +138,8 @@ def test_a_machine_that_never_asks_is_given_up_in_bounded_memory() -> None:
     assert speaker.longest_silence_seconds == 30
     with pytest.raises(DialogueError, match=r"is no port of tickets with a login.*login: false"):
         talk(speaker, b"HTTP/1.1 400 Bad Request\r\n" * 200, in_bytes=True)
+    with pytest.raises(DialogueError, match="is no port of tickets"):
+        talk(dialogue(), b"\xff\xfa" + b"endless" * 2_000, in_bytes=True)
     with pytest.raises(DialogueError, match="ended before a login prompt came"):
         dialogue().remainder()
 

@@ -211,7 +211,7 @@ class Reception:
             self._faults.put_nowait(error)
         except asyncio.CancelledError:
             if visit.conversation is not None:
-                self._end(PeerLostError("ended for a newer connection or because it all stops"))
+                self._end(PeerLostError("a newer connection takes its place, or collecting stops"))
             raise
         finally:
             self._visits.discard(visit)

@@ -139,7 +139,12 @@ class PbxStream:
         self.status.state = "connecting"
         line = await reach(connection, settings, tls, self._pace)
         try:
-            await self._begin(connection, line, settings, feed, rate).hold()
+            conversation = self._begin(connection, line, settings, feed, rate)
+        except BaseException:
+            line.writer.close()
+            raise
+        try:
+            await conversation.hold()
         finally:
             self._note_ended()
 
@@ -168,8 +173,8 @@ class PbxStream:
         feed: SpoolFeed,
         rate: TicketRate,
     ) -> Conversation:
-        number = feed.begin(line.peer, shares_segment=settings.connections == "many")
         dialogue = dialogue_for(self.pbx, connection)
+        number = feed.begin(line.peer, shares_segment=settings.connections == "many")
         conversation = Conversation(line, number, dialogue, feed, rate, self.status, self._pace)
         self._note_connected(line.peer, number, settings)
         return conversation

@@ -24,16 +24,17 @@ DEFAULT_PASSWORD = "PCCSMDR"  # noqa: S105 - the vendor's, printed in every manu
 #: While logging in a PBX that hangs is given up after this long; logged in, silence is healthy.
 LOGIN_SECONDS = 30.0
 #: More than any greeting: who says so much without asking is another kind of machine.
-MAXIMUM_GREETING_BYTES = 4_096
+MAXIMUM_GREETING_BYTES = 2_048
 
 #: Telnet's commands, should a PBX send some: they are no text, and no answer is waited for.
-_TELNET = re.compile(rb"\xff(?:[\xfb-\xfe].|\xfa.*?\xff\xf0|[\xf0-\xf9])", re.DOTALL)
-#: One that has begun: its end is in the next bytes.
-_TELNET_BEGUN = re.compile(rb"\xff(?:[\xfb-\xfe]?|\xfa(?:(?!\xff\xf0).)*)\Z", re.DOTALL)
+_COMMAND = rb"\xff(?:[\xfb-\xfe].|\xfa.*?\xff\xf0|[\xf0-\xf9])"
+_TELNET = re.compile(_COMMAND, re.DOTALL)
+#: What is left of one when the complete ones are taken out: its end is in the next bytes.
+_TELNET_BEGUN = re.compile(rb"\xff(?:[\xfb-\xfe]?\Z|\xfa)")
 _LOGIN_PROMPT = re.compile(rb"(?:\A|[\r\n])\s*-\s*\Z")
 _PASSWORD_PROMPT = re.compile(rb"password\s*:\s*\Z", re.IGNORECASE)
 _REFUSAL = re.compile(rb"no such command", re.IGNORECASE)
-_BLANK_LINES = re.compile(rb"\A[\r\n\0]+")
+_NO_TEXT = re.compile(rb"\A(?:[\r\n\0]|" + _COMMAND + rb")+", re.DOTALL)
 
 
 class LoginDialogue:
@@ -71,9 +72,7 @@ class LoginDialogue:
         """
         if self._is_logged_in:
             return Heard(self._lines.feed(data))
-        self._heard = _TELNET.sub(b"", self._heard + data)
-        if _TELNET_BEGUN.search(self._heard):
-            return Heard([])
+        self._heard += data
         if self._awaited:
             return Heard([], self._answer())
         return Heard(self._listen_after_password())
@@ -109,6 +108,15 @@ class LoginDialogue:
 
     def _answer(self) -> bytes:
         """Return the answer to a prompt, if one has come."""
+        self._heard = _TELNET.sub(b"", self._heard)
+        if len(self._heard) > MAXIMUM_GREETING_BYTES:
+            raise DialogueError(
+                f"{MAXIMUM_GREETING_BYTES:,} bytes came before {self._awaited}, beginning with "
+                f"{self._heard[:40]!r}: this is no port of tickets with a login. If this PBX asks "
+                "for none, set `login: false` in the entry's settings."
+            )
+        if _TELNET_BEGUN.search(self._heard):
+            return b""
         if _PASSWORD_PROMPT.search(self._heard):
             self._awaited = ""
             self._heard = b""
@@ -119,22 +127,16 @@ class LoginDialogue:
             self._awaited = "the password prompt"
             self._heard = b""
             return self._login + b"\r"
-        if len(self._heard) > MAXIMUM_GREETING_BYTES:
-            raise DialogueError(
-                f"{MAXIMUM_GREETING_BYTES:,} bytes came before {self._awaited}, beginning with "
-                f"{self._heard[:40]!r}: this is no port of tickets with a login. If this PBX asks "
-                "for none, set `login: false` in the entry's settings."
-            )
         return b""
 
     def _listen_after_password(self) -> list[Piece]:
         """Leave out the echo; tell a refusal from the first line of tickets."""
-        rest = _BLANK_LINES.sub(b"", self._heard)
+        rest = _NO_TEXT.sub(b"", self._heard)
         if self._echo.match(rest):
-            rest = _BLANK_LINES.sub(b"", self._echo.sub(b"", rest))
+            rest = _NO_TEXT.sub(b"", self._echo.sub(b"", rest))
         if _REFUSAL.match(rest):
             raise self._refused("it says 'No such command.'")
-        if self._may_be_dialogue(rest):
+        if len(self._heard) <= MAXIMUM_GREETING_BYTES and self._may_be_dialogue(rest):
             return []
         self._is_logged_in = True
         self._heard = b""
@@ -146,6 +148,7 @@ class LoginDialogue:
         return (
             any(text.startswith(rest.lower()) for text in known)
             or not rest.strip(b"*")
+            or _TELNET_BEGUN.match(rest) is not None
             or _LOGIN_PROMPT.search(rest) is not None
             or _PASSWORD_PROMPT.search(rest) is not None
         )
