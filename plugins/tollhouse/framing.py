@@ -1,8 +1,8 @@
 """Bytes to tickets: where one ticket ends and the next begins, and nothing else.
 
-No field is read here. Every byte that is not a line end, a blank line or the head of a file that
-names its columns ends up in the body of exactly one ticket; what cannot be decoded is kept,
-escaped. Everything streams: memory is bounded by one block of the file and one ticket, whatever the
+No field is read here. Every byte that is not a line end, a blank line, the head of a file that
+names its columns or what holds a group of documents together ends up in the body of exactly one
+ticket; what cannot be decoded is kept, escaped. Everything streams: memory is bounded by one block of the file and one ticket, whatever the
 file holds.
 """
 
