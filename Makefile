@@ -41,7 +41,8 @@ lint: env-develop ## Check style, types and SQL
 docs: env ## Generate the dbt docs site (var/dbt/target) and docs/pbx.md
 	$(BIN)/tollhouse docs
 
-bench: env ## Land and build 1,000,000 generated tickets and print seconds per stage
+bench: env ## Measure collecting, landing and building beside floors of the same run
+	$(BIN)/python -m lab.collector_bench
 	$(BIN)/python -m lab.bench
 
 lock: env-develop ## Compile requirements.in to the pinned, hashed requirements.txt (needs uv)
