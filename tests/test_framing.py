@@ -186,7 +186,7 @@ def test_a_row_of_json_is_known_by_its_key_and_else_by_its_line() -> None:
 
 
 def samples() -> list[Path]:
-    """Every sample of tickets as text: not what is compressed, padded, or held together in groups."""
+    """Every sample of tickets as lines of text: nothing compressed, padded or grouped."""
     found = (PROJECT / "tests" / "samples").glob("*/*")
     other = {".md", ".yml", ".csv", ".DAT", ".bin"}
     return sorted(

@@ -2,8 +2,8 @@
 
 No field is read here. Every byte that is not a line end, a blank line, the head of a file that
 names its columns or what holds a group of documents together ends up in the body of exactly one
-ticket; what cannot be decoded is kept, escaped. Everything streams: memory is bounded by one block of the file and one ticket, whatever the
-file holds.
+ticket; what cannot be decoded is kept, escaped. Everything streams: memory is bounded by one block
+of the file and one ticket or document, whatever the file holds.
 """
 
 from __future__ import annotations
