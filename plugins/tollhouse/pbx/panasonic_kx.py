@@ -36,7 +36,7 @@ password:
 |---|---|---|
 | `date_order` | `dmy` | `mdy`, `ymd` or `ydm`, as *Date Format*: 03/04/26 can be any of them |
 | `clock_means` | `end` | `start` on KX-TES, TEA and TEB, whose lines show when the call began |
-| `currency` | none | `EUR` …, where costs are printed without the letters of their currency |
+| `charge_currency` | none | `EUR` …, where costs are printed without their currency |
 
 ## Pitfalls
 

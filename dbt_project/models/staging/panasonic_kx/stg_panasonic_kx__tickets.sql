@@ -25,7 +25,7 @@ with pbxs as (
         -- What the PBX was told to do, and a single ticket does not show.
         lower(coalesce(settings ->> 'date_order', 'dmy')) as date_order,
         lower(coalesce(settings ->> 'clock_means', 'end')) as clock_means,
-        upper(settings ->> 'currency') as pbx_currency
+        upper(settings ->> 'charge_currency') as pbx_currency
     from {{ source('directory', 'current_pbxs') }}
 ),
 
@@ -105,12 +105,28 @@ right_sides as (
     {{ computed_once() }}
     select
         *,
-        btrim(substr(beside_party, coalesce(length(trunk), 0) + 2)) as beside_trunk,
-        -- The last duration of the line: what stands before it, itself, and what stands behind.
-        regexp_match(
-            substr(beside_party, coalesce(length(trunk), 0) + 2), '^(?:(.*) )?([0-9]{2}:[0-9]{2}''[0-9]{2})(?: (.*))?$'
-        ) as around_duration
+        ' ' || btrim(substr(beside_party, coalesce(length(trunk), 0) + 2)) || ' ' as beside_trunk
     from trunks
+),
+
+apostrophes as (
+    {{ computed_once() }}
+    select
+        *,
+        -- Nothing behind the duration has an apostrophe: the last one is its.
+        length(beside_trunk) - length(split_part(beside_trunk, '''', -1)) as apostrophe_column
+    from right_sides
+),
+
+durations_printed as (
+    {{ computed_once() }}
+    select
+        *,
+        case
+            when substr(beside_trunk, apostrophe_column - 6, 10) ~ '^ [0-9]{2}:[0-9]{2}''[0-9]{2} $'
+                then substr(beside_trunk, apostrophe_column - 5, 8)
+        end as duration
+    from apostrophes
 ),
 
 -- A line without a duration may end with a code, two blanks or more behind the text.
@@ -118,16 +134,15 @@ ends as (
     {{ computed_once() }}
     select
         *,
-        around_duration[2] as duration,
+        btrim(case
+            when duration is null then regexp_replace(beside_trunk, '(^ | {2,})[A-Z][A-Z0-9] $', '')
+            else left(beside_trunk, apostrophe_column - 6)
+        end) as dialled_and_ringing,
         case
-            when around_duration is not null then btrim(around_duration[1])
-            else regexp_replace(beside_trunk, '(^| {2,})[A-Z][A-Z0-9]$', '')
-        end as dialled_and_ringing,
-        case
-            when around_duration is not null then array_remove(string_to_array(coalesce(around_duration[3], ''), ' '), '')
-            else coalesce(regexp_match(beside_trunk, '(?:^| {2,})([A-Z][A-Z0-9])$'), '{}')
+            when duration is null then coalesce(regexp_match(beside_trunk, '(?:^ | {2,})([A-Z][A-Z0-9]) $'), '{}')
+            else array_remove(string_to_array(substr(beside_trunk, apostrophe_column + 4), ' '), '')
         end as end_texts
-    from right_sides
+    from durations_printed
 ),
 
 fields as (
@@ -166,7 +181,9 @@ numbers as (
         -- The counter stops there: a call that the PBX never saw end.
         coalesce(duration = '11:59''59', false) as is_longest,
         -- Eight characters of amount; a currency of up to three before or behind.
-        regexp_match(charge, '^([^0-9. ]{0,3})(?=[0-9.]{8}(?![0-9.]))([0-9]*[.]?[0-9]*)([^0-9. ]{0,3})$') as charge_parts,
+        case
+            when charge ~ '^([^0-9.]{0,3}[0-9.]{8}|[0-9.]{8}[^0-9.]{1,3})$' then substring(charge from '[0-9.]{8}')
+        end as charge_digits,
         array_remove(array_remove(end_texts, charge), condition_code) as account_codes
     from fields
 ),
@@ -183,6 +200,8 @@ readings as (
             when dialled like 'EXT%' and trunk is null then 'internal'
             else 'outgoing'
         end as dialled_direction,
+        case when pg_input_is_valid(charge_digits, 'numeric') then charge_digits::numeric(18, 6) end as charge_amount,
+        replace(charge, charge_digits, '') as charge_currency,
         -- Marks a call that was transferred.
         rtrim(dialled, '-') as dialled_text
     from numbers
@@ -226,7 +245,7 @@ verdicts as (
             when split_part(line, '/', 4) <> '' and substr(line, 2) ~ '{{ ticket_start }}' then 'second_ticket_inside:layout'
             -- Type C, the widest, has 120 columns.
             when length(line) > 120 then 'line_too_long:layout'
-            when trunk is null and beside_trunk = '' then 'cut_short:layout'
+            when trunk is null and btrim(beside_trunk) = '' then 'cut_short:layout'
             when local_day is null then 'no_such_day:date'
             when not is_time_of_day then 'no_such_time:time'
             when condition_code in ('RC', 'AN', 'VR', 'VA') then 'call_progress'
@@ -240,7 +259,7 @@ verdicts as (
             when trunk is null and dialled_direction <> 'internal' then 'missing:trunk'
             when record_seconds is null and (trunk is not null or duration is not null) then 'no_such_duration:duration'
             when ringing is not null and ring_seconds is null then 'no_such_duration:ring'
-            when charge is not null and charge_parts is null then 'unknown_value:cost'
+            when charge is not null and charge_amount is null then 'unknown_value:cost'
             when cardinality(account_codes) > 1 or account_codes[1] !~ '^[0-9*#]{1,10}$' then 'unknown_value:account_code'
             when condition_code not in ('TR', 'FW', 'D0', 'D1', 'D2', 'D3', 'D4', 'RM', 'NA') then 'unknown_code:condition_code'
             when dialled_text = '' then 'missing:dialled'
@@ -349,11 +368,11 @@ final as (
         null::text as transferred_from,
         case when is_ticket and condition_code = 'TR' then party end as transferred_to,
         null::int as pulses,
-        case when is_ticket then charge_parts[2]::numeric(18, 6) end as pbx_charge_amount,
+        case when is_ticket then charge_amount end as pbx_charge_amount,
         case
-            when not is_ticket or charge_parts is null then null
-            when charge_parts[1] || charge_parts[3] = 'EU' then 'EUR'
-            when charge_parts[1] || charge_parts[3] ~ '^[A-Z]{3}$' then charge_parts[1] || charge_parts[3]
+            when not is_ticket or charge is null then null
+            when charge_currency = 'EU' then 'EUR'
+            when charge_currency ~ '^[A-Z]{3}$' then charge_currency
             else pbx_currency
         end as pbx_charge_currency,
         case when is_ticket then true end as time_is_minute,
