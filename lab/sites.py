@@ -6,15 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lab import (
+    aastra_a400,
     aastra_a5000,
+    alcatel_oxe,
     alcatel_oxe_ahl,
     asterisk,
     avaya_ipoffice,
     cisco_cucm,
+    grandstream_ucm,
     md_evolution,
     mitel_3300,
     panasonic_kx,
     shoretel,
+    siemens_hipath,
     unify_openscape,
 )
 from lab.streams import StreamSimulator
@@ -141,6 +145,46 @@ SITES = (
             calls_per_working_day=2,
         ),
         alcatel_oxe_ahl.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="brest_port",
+            first_extension=5100,
+            last_extension=5149,
+            public_base="0261913100",
+            calls_per_working_day=30,
+        ),
+        alcatel_oxe.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="metz_office",
+            first_extension=200,
+            last_extension=229,
+            public_base="0353013200",
+            calls_per_working_day=25,
+        ),
+        aastra_a400.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="tours_shop",
+            first_extension=4100,
+            last_extension=4129,
+            public_base="0261915100",
+            calls_per_working_day=25,
+        ),
+        grandstream_ucm.SIMULATOR,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="dijon_bank",
+            first_extension=2100,
+            last_extension=2149,
+            public_base="0353014100",
+            calls_per_working_day=35,
+        ),
+        siemens_hipath.SIMULATOR,
     ),
 )
 

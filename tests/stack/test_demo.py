@@ -147,7 +147,7 @@ def stack() -> Iterator[Stack]:
     var.chmod(0o755)
     own = {variable: str(free_port()) for variable in PORTS}
     own[LAB_STREAM_PORT] = str(first_of_free_ports(STREAM_COUNT))
-    own |= {"TOLLHOUSE_VAR": str(var), "TOLLHOUSE_LAB_CALLS_PER_DAY": "30"}
+    own |= {"TOLLHOUSE_VAR": str(var), "TOLLHOUSE_LAB_CALLS_PER_DAY": "15"}
     inherited = {
         name: value
         for name, value in os.environ.items()
