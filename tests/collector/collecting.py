@@ -89,7 +89,7 @@ def collecting(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    thread = threading.Thread(target=asyncio.run, args=[collect()])
+    thread = threading.Thread(target=asyncio.run, args=[collect()], daemon=True)
     thread.start()
     ready.wait()
     try:

@@ -129,14 +129,11 @@ def test_a_setting_that_does_not_hold_is_named_and_nothing_is_opened(
 def test_a_taken_port_is_named_and_taken_over_once_it_is_free(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        listener = (pbx_of(direction="listen"), dialled(port))
-        running = collecting(tmp_path, listener)
-        site = running.__enter__()
-        wait_until(lambda: site.status().state == "failed")
-        assert f"cannot listen on 127.0.0.1:{port}" in site.status().detail
-    with ExitStack() as stack:
-        stack.push(running)
-        wait_until(lambda: site.status().state == "listening")
+        with collecting(tmp_path, (pbx_of(direction="listen"), dialled(port))) as site:
+            wait_until(lambda: site.status().state == "failed")
+            assert f"cannot listen on 127.0.0.1:{port}" in site.status().detail
+            other.close()
+            wait_until(lambda: site.status().state == "listening")
 
 
 # One connection, and many.
