@@ -497,12 +497,12 @@ def test_a_pbx_that_fell_silent_fails_at_the_last_ticket(tmp_path: Path) -> None
         here = installation(tmp_path, {"paris_hq": pbx.port}, free_port())
         with SpoolWriter(here.spool("paris_hq"), "paris_hq") as spool:
             spool.begin_connection("192.0.2.1:1752")
-            spool.append([(TICKET, 1)], now_us() - 3 * 86_400 * 1_000_000)
+            spool.append([(TICKET, 1)], now_us() - 9 * 86_400 * 1_000_000)
         with here.running():
             wait_until(lambda: here.health("paris_hq").get("state") == "connected")
             report = check_pbx("paris_hq", here.settings)
     assert failed_step(report) == "last ticket"
-    assert "3 days ago" in found(report, "last ticket")
+    assert "9 days ago" in found(report, "last ticket")
 
 
 # PBXs that connect to the collector.

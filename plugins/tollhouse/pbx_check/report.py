@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from tollhouse.collector.silence import is_silent
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.parsing import ParsedTicket
@@ -87,10 +88,10 @@ class Report:
 
 def age_step(pbx: Pbx, last_at: datetime, remedy: str) -> Step:
     """Return the step that says when the last ticket came and whether that is too long ago."""
-    age = datetime.now(UTC) - last_at
-    found = f"the last ticket is of {last_at:%Y-%m-%d %H:%M} UTC, {spoken(age)} ago"
-    if age > timedelta(hours=pbx.silent_after_hours):
-        found += f" (silent_after_hours of the entry: {pbx.silent_after_hours})"
+    now = datetime.now(UTC)
+    found = f"the last ticket is of {last_at:%Y-%m-%d %H:%M} UTC, {spoken(now - last_at)} ago"
+    if is_silent(pbx, last_at, now):
+        found += f" (silent_after_hours of the entry, in its busy_hours: {pbx.silent_after_hours})"
         return Step("last ticket", "failed", found, remedy)
     return Step("last ticket", "ok", found)
 
