@@ -26,12 +26,13 @@ PARTS_OF_BYTE_ORDER_MARK = (b"\xef", b"\xef\xbb")
 JSON_START = re.compile(rb'\[\s*+[\[{\]]|\{\s*+["}]')
 JSON_MAY_START = re.compile(rb"[\[{]\s*+\Z")
 XML_START = re.compile(rb"<[A-Za-z_?!]")
-#: The record of a leg, whole: strings and numbers, nothing nested. Most documents are one, and a
-#: regular expression reads it thirty times as fast as token after token.
-FLAT_OBJECT = re.compile(
-    rb'\{(?:\s*+"(?:[^"\\\n\0]|\\[^\n\0])*+"\s*+:\s*+(?:"(?:[^"\\\n\0]|\\[^\n\0])*+"|[\w.+-]++)\s*+'
-    rb'(?:,(?=\s*+")|(?=\})))++\}'
-)
+#: A JSON string on one line; and the fields of an object that hold nothing nested, up to a comma.
+#: Nearly all of a record is such fields, and one regular expression for all of them is many times
+#: as fast as token after token.
+STRING = rb'"(?:[^"\\\n\0]|\\[^\n\0])*+"'
+FIELD = STRING + rb"\s*+:\s*+(?:" + STRING + rb"|[\w.+-]++)\s*+"
+PLAIN_FIELDS = re.compile(rb"(?:\s*+" + FIELD + rb",)++")
+FLAT_OBJECT = re.compile(rb"\{(?:\s*+" + FIELD + rb'(?:,(?=\s*+")|(?=\})))++\}')
 
 JSON_TOKEN = re.compile(rb'["{}\[\],:\0]')
 STRING_STOP = re.compile(rb'["\\\n\0]')
@@ -44,8 +45,11 @@ TAG_STOP = re.compile(rb"[<>\0]")
 #: The line that names the columns of a CSV export.
 COLUMN_NAMES = re.compile(rb"[\"']?(acctid|accountcode)[\"']?,", re.IGNORECASE)
 
-#: A JSON string, closed or running to the end, or what gives a document its shape.
-SHAPE_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\],:]', re.DOTALL)
+#: Fields that hold nothing nested; a JSON string, closed or running to the end; or what gives a
+#: document its shape.
+SHAPE_TOKEN = re.compile(
+    rb"(?P<fields>(?:" + FIELD + rb',\s*+)++)|"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\],:]', re.DOTALL
+)
 #: What holds legs: the answer of the CDR API, and the group of a call with several.
 LIST_OF_LEGS = re.compile(rb'"(cdr_root|cdr)"')
 LEG_OF_GROUP = re.compile(rb'"(main_cdr|sub_cdr_\d+)"')
@@ -210,6 +214,11 @@ class DocumentSplitter:
         return True
 
     def _step_json(self, documents: list[Document]) -> bool:
+        if not self._in_string and self._last_token in (b"{", b",") and self._is_in_object():
+            fields = PLAIN_FIELDS.match(self._buffer, self._position, self._limit)
+            if fields:
+                self._last_token = b","
+                self._position = self._gap_start = fields.end()
         pattern = STRING_STOP if self._in_string else JSON_TOKEN
         stop = pattern.search(self._buffer, self._position, self._limit)
         if stop is None:
@@ -225,6 +234,9 @@ class DocumentSplitter:
         self._in_string = False
         self._position = self._gap_start = stop.end()
         return True
+
+    def _is_in_object(self) -> bool:
+        return self._brackets.endswith(b"{") and self._position == self._gap_start
 
     def _skip_escaped(self, start: int) -> bool:
         """Pass over a backslash and what it escapes; a line end and NUL cannot be escaped."""
@@ -380,12 +392,12 @@ def _json_legs(data: bytes) -> tuple[list[tuple[int, int]], bool]:
     name: re.Match[bytes] | None = None
     for token in SHAPE_TOKEN.finditer(data):
         mark = token.group()[:1]
-        if mark == b'"':
+        if token["fields"] or mark == b",":
+            name = None
+        elif mark == b'"':
             text = token
         elif mark == b":":
             name = text
-        elif mark == b",":
-            name = None
         elif mark in b"{[":
             if len(open_containers) > DEEPEST:
                 return spans, False
