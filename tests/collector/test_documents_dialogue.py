@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
+from pathlib import Path
+
 import pytest
 
+from tests.collector.collecting import collecting, pbx_of
+from tests.collector.speaking_pbx import wait_until
+from tests.conftest import free_port
 from tollhouse.collector.dialogues import DialogueError
 from tollhouse.collector.dialogues.documents import DocumentDialogue
 from tollhouse.collector.lines import Piece
 from tollhouse.collector.segment import CUT_BY_DISCONNECT, PIECE, TERMINATED
+from tollhouse.collector.spooled_tickets import SpooledTickets
+from tollhouse.pbx import models
 
 MAXIMUM_BYTES = 1_000
 JSON = b'{"AcctId": "1", "src": "2001"}'
@@ -124,3 +133,30 @@ def test_what_is_no_request_ends_the_connection(data: bytes) -> None:
     with pytest.raises(DialogueError):
         dialogue.feed(data)
     assert dialogue.remainder() == []
+
+
+def test_a_connection_a_record_and_requests_on_one_port_all_become_tickets(tmp_path: Path) -> None:
+    group = b'{"cdr": "17-2000", "main_cdr": {"src": "1"}, "sub_cdr_1": {"src": "2"}}'
+    entry = pbx_of("grandstream_ucm"), {"host": "127.0.0.1", "port": free_port()}
+    with collecting(tmp_path, entry) as site:
+        address = ("127.0.0.1", site.port())
+        # Open all the while: who connects next does not replace it.
+        with socket.create_connection(address) as first:
+            first.sendall(JSON[:9])
+            for document in (CSV, group):
+                with socket.create_connection(address) as another:
+                    another.sendall(document)
+            sender = http.client.HTTPConnection(*address, timeout=10)
+            for _ in range(2):
+                sender.request("POST", "/cdr", body=JSON)
+                answer = sender.getresponse()
+                assert (answer.status, answer.read()) == (200, b"")
+            sender.close()
+            first.sendall(JSON[9:])
+        wait_until(lambda: len([record for record in site.records() if record.data]) == 5)
+        tickets = list(SpooledTickets(models()["grandstream_ucm"]).tickets(site.records()))
+
+    assert sorted(ticket.body.encode() for ticket in tickets) == sorted(
+        [JSON, JSON, JSON, CSV, b'"main_cdr": {"src": "1"}', b'"sub_cdr_1": {"src": "2"}']
+    )
+    assert len({ticket.ordinal for ticket in tickets}) == 6
