@@ -10,9 +10,9 @@ import pytest
 
 from tests.installed import batches, bodies, pbx_of, rows
 from tests.transports.pulling import Puller
-from tollhouse.collector.segment import TERMINATED, segment_path
+from tollhouse.collector.segment import PIECE, TERMINATED, segment_path
 from tollhouse.collector.spool import read_landed
-from tollhouse.collector.spool_writer import Rotation, SpoolWriter
+from tollhouse.collector.spool_writer import Rotation, SpoolWriter, now_us
 from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
 
@@ -207,6 +207,43 @@ def test_lines_that_the_collector_did_not_split_are_split(mitel: Mitel) -> None:
         say(spool, "rest")
     mitel.pull()
     assert bodies(mitel.settings) == ["one", "two", FULL + "rest"]
+
+
+def test_connections_that_share_a_segment_are_one_delivery_and_are_not_mixed(mitel: Mitel) -> None:
+    with mitel.spool() as spool:
+        one, other = (spool.begin_connection(peer, shares_segment=True) for peer in ("a", "b"))
+        for connection, line in [(one, START), (other, FULL), (one, FULL), (one, " rest of one")]:
+            spool.append([(f"{line}\r\n".encode(), TERMINATED)], now_us(), connection=connection)
+        spool.sync()
+        mitel.pull()
+        assert bodies(mitel.settings) == [START, FULL + " rest of one"]
+        spool.append([(b" rest of other\r\n", TERMINATED)], now_us(), connection=other)
+        spool.end_connection(other)
+        spool.sync()
+        # The whole one is read a second time, since the other began before it.
+        assert mitel.pull().rows_conflicting == 0
+        assert mitel.pull().batch_id is None
+    assert bodies(mitel.settings) == [START, FULL + " rest of other", FULL + " rest of one"]
+    assert rows(mitel.settings, "select unit from raw.deliveries") == [("segment-0000000001",)]
+
+
+def test_a_document_in_pieces_lands_whole_though_others_speak_in_between(
+    warehouse: Settings,
+) -> None:
+    grandstream = Puller(warehouse, pbx_of("grandstream_ucm", "tours_shop"))
+    first, second = (b'{"AcctId":"%d","src":"4201","dst":"0199001%03d"}' % (n, n) for n in (1, 2))
+    with SpoolWriter(warehouse.spool / "tours_shop", "tours_shop", Rotation()) as spool:
+        one, other = (spool.begin_connection(peer, shares_segment=True) for peer in ("a", "b"))
+        spool.append([(first[:20], PIECE)], now_us(), connection=one)
+        spool.append([(second, TERMINATED)], now_us(), connection=other)
+        spool.sync()
+        grandstream.pull()
+        assert bodies(warehouse, "tours_shop") == [second.decode()]
+        spool.append([(first[20:], TERMINATED)], now_us(), connection=one)
+        spool.sync()
+        assert grandstream.pull().rows_conflicting == 0
+        assert grandstream.pull().batch_id is None
+    assert bodies(warehouse, "tours_shop") == [first.decode(), second.decode()]
 
 
 def test_spools_of_other_pbxs_are_left_alone(mitel: Mitel, tmp_path: Path) -> None:
