@@ -7,8 +7,8 @@ changed at any time. Newer firmware can push by HTTP instead, to the same port.
 ## In the PBX
 
 Real-time output needs firmware 1.0.17, build 16 (UCM62xx, UCM6510) or 1.0.5, build 4 (UCM630x), or
-newer. In the web page of the PBX, *Value-added Features* (older: *CDR*), *API Configuration*, tab *CDR Real-Time
-Output Settings*:
+newer. In the web page of the PBX, *Value-added Features* (older: *CDR*), *API Configuration*, tab
+*CDR Real-Time Output Settings*:
 
 | option | value | why |
 |---|---|---|
