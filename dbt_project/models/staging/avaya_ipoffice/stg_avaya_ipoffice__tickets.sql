@@ -103,7 +103,7 @@ numbers as (
         party2_device like 'T%' as is_party2_trunk,
         case when party1_device like 'E%' then 1 when party2_device like 'E%' then 2 end as extension_party,
         party1_device ~ '^V9[0-9]{3}$' or party2_device ~ '^V9[0-9]{3}$' as is_with_voicemail,
-        party2_device = 'V8000' or party2_name = 'Barred' as is_without_target,
+        party2_device in ('V8000', 'Barred') or party2_name = 'Barred' as is_without_target,
         -- Of a SIP party the address follows its number.
         {%- for number in ['caller', 'called', 'dialled'] %}
         coalesce(nullif(split_part({{ number }}, '@', 1), ''), nullif({{ number }}, '')) as {{ number }}_number,
@@ -142,7 +142,7 @@ verdicts as (
             when call_id !~ '^[0-9]{1,10}$' then 'unknown_value:call_id'
             when continuation not in ('0', '1') then 'unknown_code:continuation'
             when party1_device !~ '^([ETV][0-9*#]+)?$' then 'unknown_value:party1_device'
-            when party2_device !~ '^([ETV][0-9*#]+)?$' then 'unknown_value:party2_device'
+            when party2_device !~ '^([ETV][0-9*#]+|Barred)?$' then 'unknown_value:party2_device'
             when hold_seconds is null then 'unknown_value:hold_time'
             when park_seconds is null then 'unknown_value:park_time'
             when auth_valid not in ('', '0', '1') then 'unknown_code:auth_valid'
