@@ -24,15 +24,23 @@ tickets as (
         tickets.ordinal,
         tickets.batch_id,
         tickets.received_at,
-        tickets.body,
         pbxs.time_zone,
         pbxs.answer_threshold_seconds,
         pbxs.charge_currency,
-        string_to_array(tickets.body, '|') as elements
+        -- A serial line puts control bytes before a record.
+        ltrim(tickets.body, e'\x01\x02\x03\x04\x05\x06\x0c\x10\x11\x12\x13\x14') as line
     from {{ source('raw', 'tickets') }} as tickets
     inner join {{ source('raw', 'deliveries') }} as deliveries on tickets.delivery_id = deliveries.delivery_id
     left join pbxs on deliveries.pbx_id = pbxs.pbx_id
     where tickets.model = 'unify_openscape'
+),
+
+split_lines as (
+    {{ computed_once() }}
+    select
+        *,
+        string_to_array(line, '|') as elements
+    from tickets
 ),
 
 fields as (
@@ -53,7 +61,7 @@ fields as (
         btrim(coalesce(elements[11], '')) as msn,
         -- With `output LCR number`: the digits sent out, or the number dialled by the caller from outside.
         btrim(case when cardinality(elements) = 15 then elements[14] else '' end) as further_number
-    from tickets
+    from split_lines
 ),
 
 numbers as (
@@ -85,13 +93,13 @@ verdicts as (
         case
             when time_zone is null then 'unknown_time_zone:time_zone'
             -- `Datum|Uhrzeit|...`, written before the tickets where `uncompressed` is chosen.
-            when element_count >= 9 and body ~ '^[[:alpha:]]+[|][[:alpha:]]+[|][^0-9]*$' then 'column_names'
+            when element_count between 9 and 15 and line ~ '^[[:alpha:]]+[|][[:alpha:]]+[|][^0-9]*$' then 'column_names'
             -- Fixed columns without a separator: the entry should name the model siemens_hipath.
-            when body ~ '^[0-9]{2}[.][0-9]{2}[.][0-9]{4}:[0-9]{2}:[0-9]{2}' then 'line_of_siemens_hipath:layout'
+            when line ~ '^[0-9]{2}[.][0-9]{2}[.][0-9]{4}:[0-9]{2}:[0-9]{2}' then 'line_of_siemens_hipath:layout'
             when element_count not in (10, 14, 15) then 'unknown_number_of_elements:layout'
             when btrim(elements[element_count]) <> '' then 'not_closed_by_a_separator:layout'
             -- No element is documented to be wider than 25.
-            when octet_length(body) > 255 then 'line_too_long:layout'
+            when octet_length(line) > 255 then 'line_too_long:layout'
             when not coalesce({{ is_day_of_month('day', 'month', 'year') }}, false) then 'no_such_day:date'
             -- What the PBX writes as long as nobody has set its clock.
             when end_date = '01.01.00' then 'clock_not_set:date'
@@ -151,8 +159,8 @@ final as (
         null::text as source_call_id,
         null::int as leg_number,
         end_instant - (coalesce(ring_seconds, 0) + coalesce(conversation_seconds, 0)) * interval '1 second' as started_at,
-        case when is_ticket and outcome = 'answered' and ring <> '' then end_instant - talk_seconds * interval '1 second' end
-            as answered_at,
+        -- The clock is that of the end: the answer is known even where the ringing is not shown.
+        case when is_ticket and outcome = 'answered' then end_instant - talk_seconds * interval '1 second' end as answered_at,
         end_instant as ended_at,
         -- Below the threshold the trunk rang, as far as is known.
         case
