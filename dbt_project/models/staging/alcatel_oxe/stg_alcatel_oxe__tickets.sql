@@ -57,8 +57,7 @@ tickets as (
         tickets.received_at,
         pbxs.time_zone,
         pbxs.answer_threshold_seconds,
-        -- The PBX writes its own header in one way; any other is read column by column.
-        case when deliveries.header like '#%,%,%,%' then ltrim(deliveries.header, '#') end as named_places,
+        deliveries.header as header_line,
         -- A block that was saved as text still has its padding.
         case when tickets.body like '%\\x00' then regexp_replace(tickets.body, '(\\x00)+$', '') else tickets.body end as line
     from {{ source('raw', 'tickets') }} as tickets
@@ -74,7 +73,7 @@ shapes as (
         starts_with(line, {{ label_begins }}) as is_labelled,
         case
             when octet_length(line) - octet_length(replace(line, ',', '')) >= {{ fewest_commas }} then 3
-            when named_places is null then 1
+            when header_line is null then 1
             else 2
         end as layout
     from tickets
@@ -96,14 +95,15 @@ headers as (
                         )
                     from (
                         select
-                            lower(btrim(places.elements[numbers.number])) as column_name,
-                            btrim(places.elements[numbers.number + 1])::int as first_column,
-                            btrim(places.elements[numbers.number + 2])::int as last_column
-                        from (select string_to_array(named_places, ',') as elements) as places
-                        cross join lateral generate_series(1, cardinality(places.elements) - 2, 4) as numbers (number)
-                        where
-                            btrim(places.elements[numbers.number + 1]) ~ '^[0-9]{1,4}$'
-                            and btrim(places.elements[numbers.number + 2]) ~ '^[0-9]{1,4}$'
+                            max(lower(btrim(elements.element))) filter (where elements.place % 4 = 1) as column_name,
+                            {%- for column, rest in [('first', 2), ('last', 3)] %}
+                            max(
+                                case when btrim(elements.element) ~ '^[0-9]{1,4}$' then btrim(elements.element)::int end
+                            ) filter (where elements.place % 4 = {{ rest }}) as {{ column }}_column,
+                            {%- endfor %}
+                            (elements.place - 1) / 4 as number
+                        from unnest(string_to_array(ltrim(header_line, '#'), ',')) with ordinality as elements (element, place)
+                        group by (elements.place - 1) / 4
                     ) as named
                     where named.first_column between 1 and named.last_column
                 )
