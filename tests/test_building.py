@@ -144,19 +144,23 @@ def test_a_build_killed_between_two_models_is_done_again(
     build(filled)
     land_now(loader, OutgoingLeg("10/12 09:02", 90, call="M0010001", leg="C"))
     with connect(DBT, settings=filled) as blocker:
-        blocker.execute("lock table marts.fct_calls in access exclusive mode")
+        blocker.execute(
+            "lock table intermediate.int_calls__of_several_legs in access exclusive mode"
+        )
         build_process = subprocess.Popen(
             [sys.executable, "-c", BUILD_IN_A_PROCESS],
             env={**filled.environment, "PYTHONPATH": str(PROJECT / "plugins")},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for_session(filled, "fct_calls")
+        wait_for_session(filled, "int_calls__of_several_legs")
         build_process.send_signal(signal.SIGKILL)
         build_process.wait()
         # Its dbt is an orphan now and still waits for the table of the first build.
         assert len(legs(filled)) == 3
-        leg_counts = blocker.execute("select leg_count from marts.fct_calls").fetchall()
+        leg_counts = blocker.execute(
+            "select leg_count from intermediate.int_calls__of_several_legs"
+        ).fetchall()
         assert leg_counts == [(2,)]
         assert rows(filled, "select count(*) from raw.batches where built_at is null") == [(1,)]
         unblock = threading.Timer(3, blocker.rollback)
@@ -281,12 +285,14 @@ def test_a_failing_model_is_named_in_one_line_and_its_batch_stays_open(
 ) -> None:
     land_now(loader, OutgoingLeg("10/12 09:00", 60))
     with connect(DBT, settings=filled, autocommit=True) as owner:
-        owner.execute("alter table marts.fct_calls add constraint refuse_all check (leg_count < 0)")
-    with pytest.raises(BuildError, match=r"model\.tollhouse\.fct_calls: .*refuse_all"):
+        owner.execute(
+            "alter table marts.fct_call_legs add constraint refuse_all check (talk_seconds < 0)"
+        )
+    with pytest.raises(BuildError, match=r"model\.tollhouse\.fct_call_legs: .*refuse_all"):
         build(filled)
     assert rows(filled, "select count(*) from raw.batches where built_at is null") == [(1,)]
     with connect(DBT, settings=filled, autocommit=True) as owner:
-        owner.execute("alter table marts.fct_calls drop constraint refuse_all")
+        owner.execute("alter table marts.fct_call_legs drop constraint refuse_all")
     assert build(filled).batch_count == 1
     assert [leg_count for _, leg_count, _ in calls(filled)] == [1]
 

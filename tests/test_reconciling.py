@@ -52,21 +52,24 @@ BENT = {
     "update raw.batches set rows_inserted = rows_inserted + 1 where batch_id = 1": {STATES},
     "update raw.batches set rows_inserted = rows_inserted + 1 where built_at is null": {WAITING},
     f"update intermediate.int_tickets__staged set talk_seconds = 91 {OPEN_LEG}": {LEGS},
-    f"delete from marts.fct_call_legs {OPEN_LEG}": {LEGS, CALLS},
-    "update marts.fct_calls set talk_seconds = talk_seconds + 1": {CALLS},
-    "update marts.fct_calls set sale_amount = sale_amount + 1": {CALLS},
-    "update marts.fct_calls set sale_currency = 'USD'": {CALLS},
-    f"update marts.fct_call_legs set sale_amount = sale_amount + 1 {OPEN_LEG};"
-    f"update marts.fct_calls set sale_amount = sale_amount + 1 {OPEN_LEG}": {PRICES},
-    f"update marts.fct_call_legs set billed_seconds = billed_seconds + 1 {OPEN_LEG};"
-    f"update marts.fct_calls set billed_seconds = billed_seconds + 1 {OPEN_LEG}": {PRICES},
+    f"delete from marts.fct_call_legs {OPEN_LEG}": {LEGS},
+    "delete from marts.fct_call_legs where ticket_id <> call_id": {
+        LEGS,
+        CALLS,
+        INVOICED_CALLS,
+    },
+    f"update marts.fct_call_legs set call_id = 999999 {OPEN_LEG}": {CALLS},
+    "delete from intermediate.int_calls__of_several_legs": {CALLS},
+    "update intermediate.int_calls__of_several_legs set talk_seconds = talk_seconds + 1": {CALLS},
+    "update intermediate.int_calls__of_several_legs set sale_amount = sale_amount + 1": {CALLS},
+    "update intermediate.int_calls__of_several_legs set sale_currency = 'USD'": {CALLS},
+    f"update marts.fct_call_legs set sale_amount = sale_amount + 1 {OPEN_LEG}": {PRICES},
+    f"update marts.fct_call_legs set billed_seconds = billed_seconds + 1 {OPEN_LEG}": {PRICES},
     f"update marts.fct_call_legs set rating_state = 'forgotten' {OPEN_LEG}": {RATING},
     f"update marts.fct_call_legs set rating_state = 'not_answered', billed_seconds = 0,"
-    f" sale_amount = 0 {OPEN_LEG};"
-    f"update marts.fct_calls set billed_seconds = 0, sale_amount = 0 {OPEN_LEG}": {RATING},
+    f" sale_amount = 0 {OPEN_LEG}": {RATING},
     f"update marts.fct_call_legs set rating_state = 'incoming', billed_seconds = 0,"
-    f" sale_amount = 0 {OPEN_LEG};"
-    f"update marts.fct_calls set billed_seconds = 0, sale_amount = 0 {OPEN_LEG}": {RATING},
+    f" sale_amount = 0 {OPEN_LEG}": {RATING},
     f"update marts.fct_call_legs set is_billable = false {OPEN_LEG}": {RATING, COVERED},
     "delete from billing.invoice_calls": {INVOICE_LINES},
     "update billing.invoice_calls set exact_amount = exact_amount + 1": {
@@ -114,7 +117,9 @@ def invoiced(warehouse: Settings) -> Settings:
         land(
             loader,
             [
-                *(OutgoingLeg(f"10/12 09:0{minute}", 60 + minute) for minute in range(3)),
+                OutgoingLeg("10/12 09:00", 60),
+                OutgoingLeg("10/12 09:01", 61, call="M0010001"),
+                OutgoingLeg("10/12 09:02", 62, call="M0010001", leg="B"),
                 " 13/45 99:99  [red]not a ticket[/red]",
             ],
         )

@@ -175,29 +175,18 @@ def leg(
 
 
 def rate_legs(settings: Settings, legs: list[dict[str, object]]) -> None:
-    """Write legs and a call for each, as the build would."""
+    """Write legs, each a call of its own, as the build would."""
     with connect(DBT, settings=settings) as connection:
         for row in legs:
             _insert(connection, "marts", "fct_call_legs", row)
-            _insert(
-                connection,
-                "marts",
-                "fct_calls",
-                _call_of_leg(connection, row),
-            )
 
 
-def forget_legs(settings: Settings, *ticket_ids: int, calls_only: bool = False) -> None:
-    """Remove legs and their calls, as a build does before it writes them anew."""
-    tables = ["fct_calls"] if calls_only else ["fct_calls", "fct_call_legs"]
+def forget_legs(settings: Settings, *ticket_ids: int) -> None:
+    """Remove legs, as a build does before it writes them anew."""
     with connect(DBT, settings=settings) as connection:
-        for table in tables:
-            connection.execute(
-                sql.SQL("delete from marts.{} where call_id = any(%s)").format(
-                    sql.Identifier(table)
-                ),
-                [list(ticket_ids)],
-            )
+        connection.execute(
+            "delete from marts.fct_call_legs where ticket_id = any(%s)", [list(ticket_ids)]
+        )
 
 
 @contextmanager
@@ -214,24 +203,6 @@ def issued_numbers(settings: Settings) -> list[str]:
             "select invoice_number from billing.invoices order by year, sequence_number"
         ).fetchall()
     return [number for (number,) in rows]
-
-
-def _call_of_leg(connection: psycopg.Connection, row: dict[str, object]) -> dict[str, object]:
-    """The call that has this leg and no other, in the columns that fct_calls has."""
-    is_rated = row["rating_state"] == "rated"
-    call = {
-        **row,
-        "leg_count": 1,
-        "billable_leg_count": 1,
-        "rated_leg_count": int(is_rated),
-        "unrated_leg_count": int(not is_rated),
-        "phantom_leg_count": 0,
-        "billable_talk_seconds": row["talk_seconds"],
-        "is_answered": True,
-    }
-    cursor = connection.execute("select * from marts.fct_calls limit 0")
-    names = [column.name for column in cursor.description or []]
-    return {name: call[name] for name in names if name in call}
 
 
 def _insert(

@@ -46,13 +46,15 @@
             )
         {% endcall %}
     {% endif %}
+    {% call statement('read_rows') %}
+        create temporary table touched_rows on commit drop as
+        {{ sql }}
+    {% endcall %}
     {% call statement('main') %}
-        {{ get_assert_columns_equivalent(sql) }}
+        {{ get_assert_columns_equivalent('select * from touched_rows') }}
         insert into {{ target_relation }} ({{ column_names }})
         select {{ column_names }}
-        from (
-            {{ sql }}
-        ) as model_query
+        from touched_rows
     {% endcall %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing, full_refresh_mode=False)) %}

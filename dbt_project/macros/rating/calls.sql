@@ -7,3 +7,11 @@
 {% macro longest_leg() -%}
     interval '1 day'
 {%- endmacro %}
+
+{#- Columns that a call takes from its leading leg: the first billable leg, else the first; a phantom leg leads only where all are. -#}
+{% macro columns_of_the_leading_leg() -%}
+    {{ return([
+        'pbx_id', 'model', 'source_call_id', 'direction', 'issuer_id', 'customer_id', 'service_id', 'attribution_rule', 'extension',
+        'caller_number', 'called_number', 'caller_e164', 'called_e164', 'called_country', 'destination_class', 'billing_month', 'rated_at',
+    ]) }}
+{%- endmacro %}

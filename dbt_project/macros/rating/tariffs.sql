@@ -1,10 +1,10 @@
 {#-
 CTEs: which tariff a service has, which version a tariff has, and which version prices the cost of a pbx, from when to when (R15, R16).
 Days of an assignment are days of its owner's zone, the issuer's or the pbx's, and not of the tariff's: two tariffs of different zones
-would overlap or leave a gap where one follows the other. For rated_legs(), which has pbx_periods and time_zones.
+would overlap or leave a gap where one follows the other. For attributed_legs(), which has pbx_periods and time_zones.
 -#}
 {% macro tariff_periods(is_hypothetical=false) -%}
-sale_tariffs as materialized (
+sale_tariffs as not materialized (
     select
         assignments.owner_id as service_id,
         tariffs.tariff_id,
@@ -36,9 +36,10 @@ sale_tariffs as materialized (
         'infinity'::timestamptz as ends_at
     from {{ source('directory', 'tariffs') }} as tariffs
     {%- endif %}
+    offset '0'::bigint
 ),
 
-version_periods as materialized (
+version_periods as not materialized (
     select
         versions.tariff_version_id,
         versions.tariff_id,
@@ -50,9 +51,10 @@ version_periods as materialized (
     from {{ source('directory', 'tariff_versions') }} as versions
     inner join {{ source('directory', 'tariffs') }} as tariffs
         on versions.tariff_id = tariffs.tariff_id
+    offset '0'::bigint
 ),
 
-cost_versions as materialized (
+cost_versions as not materialized (
     select
         pbx_periods.pbx_id,
         assignments.owner_kind,
@@ -80,12 +82,29 @@ cost_versions as materialized (
             = case assignments.owner_kind when 'pbx' then pbx_periods.pbx_id else pbx_periods.carrier_id end
     inner join version_periods
         on assignments.tariff_id = version_periods.tariff_id
+    offset '0'::bigint
 )
 {%- endmacro %}
 
 {#- Tells a tariff asked for from a service of the same name. -#}
 {% macro asked_tariff_key(tariff_id) -%}
     chr(1) || {{ tariff_id }}
+{%- endmacro %}
+
+{#- The numbers to look up, each once for each tariff version of either side. `attributed`: rows of attributed_legs(). -#}
+{% macro numbers_by_version(attributed) -%}
+{%- for side in ['sale', 'cost'] %}
+select
+    {{ side }}_tariff_version_id as tariff_version_id,
+    called_namespace as namespace,
+    rating_digits
+from {{ attributed }}
+where is_billable and is_answered and rating_digits is not null and {{ side }}_tariff_version_id is not null
+{%- if not loop.last %}
+
+union
+{% endif %}
+{%- endfor %}
 {%- endmacro %}
 
 {#-

@@ -10,8 +10,11 @@
 create temporary table tickets_in_doubt on commit drop as
 select
     staged.ticket_id,
-    -- PostgreSQL reads a repeated time as its second occurrence.
-    staged.started_at at time zone pbxs.time_zone at time zone pbxs.time_zone - staged.started_at as gone_back
+    -- PostgreSQL reads a repeated time as its second occurrence. Some clocks tell the start of a call and some its end.
+    greatest(
+        staged.started_at at time zone pbxs.time_zone at time zone pbxs.time_zone - staged.started_at,
+        staged.ended_at at time zone pbxs.time_zone at time zone pbxs.time_zone - staged.ended_at
+    ) as gone_back
 from {{ relation }} as staged
 inner join {{ source('directory', 'current_pbxs') }} as pbxs on staged.pbx_id = pbxs.pbx_id
 where

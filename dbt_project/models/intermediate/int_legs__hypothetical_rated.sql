@@ -36,8 +36,20 @@ normalised as (
     {{ normalised_with_ranges('distinct_numbers', 'pbxs') }}
 ),
 
+attributed as (
+    {{ attributed_legs('legs', 'normalised', is_hypothetical=true) }}
+),
+
+numbers_by_version as (
+    {{ numbers_by_version('attributed') }}
+),
+
+matches as (
+    {{ matched_rates('numbers_by_version') }}
+),
+
 final as (
-    {{ rated_legs('legs', 'normalised', is_hypothetical=true) }}
+    {{ rated_legs('legs', 'attributed', 'matches') }}
 )
 
 select * from final

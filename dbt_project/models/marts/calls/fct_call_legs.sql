@@ -14,21 +14,8 @@
     post_hook=["{{ move_invoiced_legs() }}", "{{ analyze_when_grown(this) }}"],
 ) }}
 
-with legs as (
-    select
-        staged.*,
-        legs_to_build.call_id,
-        legs_to_build.is_phantom
-    from {{ ref('int_calls__legs_to_build') }} as legs_to_build
-    inner join {{ ref('int_tickets__staged') }} as staged
-        on legs_to_build.ticket_id = staged.ticket_id
-    where
-        legs_to_build.call_id is not null
-        and not {{ is_kept_as_invoiced('legs_to_build') }}
-),
-
-final as (
-    {{ rated_legs('legs', ref('int_numbers__normalised')) }}
+with final as (
+    {{ rated_legs(ref('int_tickets__staged'), ref('int_legs__attributed'), ref('int_rates__matched')) }}
 )
 
 select * from final
