@@ -247,7 +247,7 @@ final as (
             when direction = 'outgoing' and (manner_code = 5 or purpose_code in (0, 6, 8)) then nullif(no_text, '')
         end as transferred_to,
         case when is_ticket then metpul end as pulses,
-        case when is_ticket then charges end as pbx_charge_amount,
+        case when is_ticket then charges end::numeric(18, 6) as pbx_charge_amount,
         case when is_ticket and charges is not null then charge_currency end as pbx_charge_currency,
         case when is_ticket then true end as time_is_minute,
         case when is_ticket then false end as time_year_inferred,
