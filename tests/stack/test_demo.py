@@ -33,7 +33,7 @@ from lab.sites import SITES
 from lab.stage import Lab
 from lab.summary import PbxCounts, count_pbxs
 from lab.traffic import Site, calls_of_day, day_factor
-from lab.truth import Ledger, expected_counts, open_ledger, read_truth
+from lab.truth import Ledger, TicketTruth, expected_counts, open_ledger, read_truth
 from tests.conftest import free_port
 from tests.independent_rating import Directory, call_of_truth, invoice_totals
 from tests.stack.browser import logged_in
@@ -73,6 +73,13 @@ select direction, extension, count(*), sum(talk_seconds)
 from intermediate.int_tickets__staged
 where pbx_id = %s and state = 'ticket'
 group by direction, extension
+"""
+MEANINGS = """
+select state, direction, outcome, started_at, ring_seconds, talk_seconds, extension,
+    coalesce(account_code, '')
+from intermediate.int_tickets__staged
+where pbx_id = %s
+order by delivery_id, ordinal
 """
 RAW_COUNT = """
 select count(*)
@@ -147,7 +154,7 @@ def stack() -> Iterator[Stack]:
     var.chmod(0o755)
     own = {variable: str(free_port()) for variable in PORTS}
     own[LAB_STREAM_PORT] = str(first_of_free_ports(STREAM_COUNT))
-    own |= {"TOLLHOUSE_VAR": str(var), "TOLLHOUSE_LAB_CALLS_PER_DAY": "15"}
+    own |= {"TOLLHOUSE_VAR": str(var), "TOLLHOUSE_LAB_CALLS_PER_DAY": "10"}
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -225,6 +232,33 @@ def test_every_call_of_the_lab_is_accounted_for(
     stack: Stack, first_run: subprocess.CompletedProcess[str]
 ) -> None:
     assert_agrees_with_the_truth(stack)
+
+
+@pytest.mark.parametrize("pbx_id", [pbx.site.pbx_id for pbx in SITES if pbx.stream])
+def test_each_ticket_from_a_pbx_on_tcp_means_what_happened(
+    stack: Stack, first_run: subprocess.CompletedProcess[str], pbx_id: str
+) -> None:
+    found = [
+        meaning if meaning[0] == "ticket" else meaning[:1]
+        for meaning in stack.rows(MEANINGS, pbx_id)
+    ]
+    assert found == [meaning_of(ticket) for ticket in read_truth(stack.var, pbx_id)]
+
+
+def meaning_of(ticket: TicketTruth) -> tuple[Any, ...]:
+    """What MEANINGS must say of a ticket; of one that is no leg, its state alone."""
+    if ticket.state != "ticket":
+        return (ticket.state,)
+    return (
+        ticket.state,
+        ticket.direction,
+        ticket.outcome,
+        datetime.fromisoformat(ticket.started_at),
+        ticket.ring_seconds,
+        ticket.talk_seconds,
+        ticket.extension,
+        ticket.account_code,
+    )
 
 
 def test_the_invoices_are_those_of_an_independent_calculation_to_the_cent(
