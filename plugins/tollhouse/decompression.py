@@ -2,7 +2,8 @@
 
 Python's library reads no LZW, the method of Unix compress, in which an Alcatel OXE keeps its
 tickets; ``gzip -dc`` does, on every Debian. What comes out is on disk before any of it is read, so
-that a file that is damaged or grows beyond all measure lands nothing rather than a part.
+that a file that is damaged or grows beyond all measure lands nothing rather than a part. LZW has
+neither length nor checksum: a file that was cut short shows by its last ticket, which is cut too.
 """
 
 from __future__ import annotations
