@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import psycopg
@@ -40,12 +40,13 @@ def landed(
     found: Iterator[Ticket],
     delivery: Delivery = SEGMENT,
     idlast_after: str | None = None,
+    cut_ordinals: Sequence[int] = (),
 ) -> LandedBatch:
     with warehouse.connect(warehouse.LOADER, settings=settings, autocommit=True) as connection:
         return land(
             connection,
             START,
-            [DeliveryTickets(delivery, found)],
+            [DeliveryTickets(delivery, found, cut_ordinals)],
             idlast_after=lambda: idlast_after,
         )
 
@@ -214,3 +215,17 @@ def test_what_is_known_is_the_newest_generation(warehouse: Settings) -> None:
 
 def connection_of(settings: Settings) -> psycopg.Connection:
     return warehouse.connect(warehouse.LOADER, settings=settings, autocommit=True)
+
+
+def test_a_cut_ticket_is_noted_once_and_bears_the_batch_that_landed_it(
+    warehouse: Settings,
+) -> None:
+    first = landed(warehouse, tickets(1, 2), cut_ordinals=[2])
+    assert landed(warehouse, tickets(2, 3), cut_ordinals=[2]).rows_inserted == 1
+    # Landed before anybody knew that it was cut.
+    landed(warehouse, tickets(1), cut_ordinals=[1, 99])
+    assert rows(
+        warehouse,
+        "select ordinal, cut.batch_id, tickets.body from raw.cut_tickets as cut "
+        "join raw.tickets using (ticket_id) order by ordinal",
+    ) == [(1, first.batch_id, "ticket 1"), (2, first.batch_id, "ticket 2")]

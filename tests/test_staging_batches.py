@@ -1,13 +1,18 @@
-"""The staged contract: whole batches, tickets sent twice, the hour that comes twice."""
+"""The staged contract: whole batches, tickets sent twice or cut, the hour that comes twice."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
+from tests.collector.collecting import collecting
+from tests.collector.speaking_pbx import say, speaking, stay_connected, wait_until
+from tests.installed import pbx_of
+from tests.transports.pulling import Puller
 from tollhouse.building import BuildError, run_dbt
 from tollhouse.settings import Settings
 from tollhouse.warehouse import DBT, LOADER, connect
@@ -21,11 +26,7 @@ MODEL = "mitel_3300"
 @pytest.fixture
 def loader(warehouse: Settings) -> Iterator[psycopg.Connection]:
     with connect(LOADER, settings=warehouse, autocommit=True) as connection:
-        connection.execute(
-            "insert into directory.pbxs (pbx_id, model, transport, time_zone, country) "
-            "values (%s, %s, 'spooled_stream', 'Europe/Paris', 'FR')",
-            [PBX_ID, MODEL],
-        )
+        install(connection, PBX_ID)
         yield connection
 
 
@@ -77,11 +78,7 @@ def test_a_ticket_sent_twice_within_one_build_is_a_duplicate(
 def test_equal_tickets_of_two_pbxs_are_two_calls(
     warehouse: Settings, loader: psycopg.Connection
 ) -> None:
-    loader.execute(
-        "insert into directory.pbxs (pbx_id, model, transport, time_zone, country) "
-        "values ('lyon_plant', %s, 'spooled_stream', 'Europe/Paris', 'FR')",
-        [MODEL],
-    )
+    install(loader, "lyon_plant")
     land(loader, {"segment 1": [line("10:00")], "segment 2": [line("11:00")]})
     land(loader, {"segment 3": [line("10:00")], "segment 4": []}, pbx_id="lyon_plant")
 
@@ -89,6 +86,51 @@ def test_equal_tickets_of_two_pbxs_are_two_calls(
 
     assert states_of(warehouse, "segment 1") == ["ticket"]
     assert states_of(warehouse, "segment 3") == ["ticket"]
+
+
+def test_a_ticket_that_a_disconnect_cut_is_rejected_and_counts_once_when_it_comes_whole(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    install(loader, "lyon_plant")
+    # Cut within the last number, which reads as a shorter one.
+    cut, whole = line("10:01").encode()[:-1], line("10:01").encode() + b"\r\n"
+    sent_again = iter([line("10:00").encode() + b"\r\n" + cut, whole])
+
+    def cut_and_send_again(connection: socket.socket) -> None:
+        said = next(sent_again)
+        connection.sendall(said)
+        if said is whole:
+            stay_connected(connection)
+
+    with (
+        speaking(cut_and_send_again) as paris,
+        speaking(say(cut + b"\r\n")) as lyon,
+        collecting(
+            warehouse.var,
+            (pbx_of(MODEL), {"host": "127.0.0.1", "port": paris.port}),
+            (pbx_of(MODEL, "lyon_plant"), {"host": "127.0.0.1", "port": lyon.port}),
+        ) as collector,
+    ):
+        wait_until(lambda: len(collector.records(PBX_ID)) == 3)
+        wait_until(lambda: len(collector.records("lyon_plant")) == 1)
+    pullers = [Puller(warehouse, pbx_of(MODEL, pbx_id)) for pbx_id in (PBX_ID, "lyon_plant")]
+    for puller in pullers:
+        puller.pull()
+    stage(warehouse, loader)
+    before = staged(warehouse)
+
+    assert outcomes(warehouse, PBX_ID) == [
+        ("ticket", None), ("rejected", "cut_by_disconnect"), ("ticket", None),
+    ]  # fmt: skip
+    # The same text with its line end: only the collector can know.
+    assert outcomes(warehouse, "lyon_plant") == [("ticket", None)]
+
+    for puller in pullers:
+        puller.watermark.value = None
+        assert puller.pull().rows_inserted == 0
+    loader.execute("update raw.batches set built_at = null")
+    stage(warehouse, loader)
+    assert staged(warehouse) == before
 
 
 def test_the_order_of_tickets_tells_the_second_of_two_repeated_hours(
@@ -138,6 +180,14 @@ def test_a_full_refresh_that_would_lose_history_is_refused(
         run_dbt(warehouse, "run", "--select", "int_tickets__staged", "--full-refresh")
 
     assert states_of(warehouse, "segment 1") == ["ticket"]
+
+
+def install(connection: psycopg.Connection, pbx_id: str, model: str = MODEL) -> None:
+    connection.execute(
+        "insert into directory.pbxs (pbx_id, model, transport, time_zone, country) "
+        "values (%s, %s, 'spooled_stream', 'Europe/Paris', 'FR')",
+        [pbx_id, model],
+    )
 
 
 def line(start: str, *, day: str = "03/02", duration: str = "00:00:30") -> str:
@@ -190,6 +240,16 @@ def staged(warehouse: Settings) -> list[tuple[object, ...]]:
         return connection.execute(
             "select batch_id, ticket_id, state, staged.* from intermediate.int_tickets__staged "
             "as staged order by ticket_id"
+        ).fetchall()
+
+
+def outcomes(warehouse: Settings, pbx_id: str) -> list[tuple[str, str | None]]:
+    """Return the states and reasons of a PBX's tickets, in order of arrival."""
+    with connect(DBT, settings=warehouse) as connection:
+        return connection.execute(
+            "select state, state_reason from intermediate.int_tickets__staged where pbx_id = %s "
+            "order by delivery_id, ordinal",
+            [pbx_id],
         ).fetchall()
 
 

@@ -9,6 +9,8 @@ compared with what stands there:
   (once), the batch counts it, the pull succeeds and raises an alarm;
 - no such key: a late ticket, copied in.
 
+A ticket that the end of a connection cut is raw like any other, and named in ``raw.cut_tickets``.
+
 A pull that inserts nothing, moves nothing and learns nothing leaves no row in the ledger.
 """
 
@@ -79,10 +81,15 @@ class KnownDelivery(Delivery):
 
 @dataclass(frozen=True)
 class DeliveryTickets:
-    """A delivery and its tickets, in rising order of ordinal, read as they are asked for."""
+    """A delivery and its tickets, in rising order of ordinal, read as they are asked for.
+
+    Attributes:
+        cut_ordinals: which tickets the end of a connection cut: known once all of them are read.
+    """
 
     delivery: Delivery
     tickets: Iterator[Ticket]
+    cut_ordinals: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -290,6 +297,8 @@ class _Landing:
                 self._copy_missing(counts, maybe_there)
             if new:
                 highest = new[-1].ordinal
+        if delivery_tickets.cut_ordinals:
+            self._note_cut(delivery_id, delivery_tickets.cut_ordinals)
 
     def finish(self, idlast_after: str | None) -> LandedBatch:
         """Write the ledger, if there is something to write, and return the counts."""
@@ -455,6 +464,18 @@ class _Landing:
             ],
         )
         self.rows_conflicting += 1
+
+    def _note_cut(self, delivery_id: int, ordinals: Sequence[int]) -> None:
+        """Note which tickets are not whole, whatever they look like; once, whenever they landed."""
+        noted = self.connection.execute(
+            "insert into raw.cut_tickets (ticket_id, batch_id) "
+            "select ticket_id, batch_id from raw.tickets "
+            "where model = %s and delivery_id = %s and ordinal = any(%s) "
+            "on conflict (ticket_id) do nothing",
+            [self.batch.model_id, delivery_id, list(ordinals)],
+        )
+        if noted.rowcount:
+            self._number()
 
     def _copy(self, counts: _Counts, tickets: list[Ticket]) -> None:
         if not tickets:

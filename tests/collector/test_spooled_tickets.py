@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tollhouse import blocks
+from tollhouse.collector.dialogues.documents import DocumentDialogue
 from tollhouse.collector.segment import CUT_BY_DISCONNECT, PIECE, TERMINATED
 from tollhouse.collector.spool import read_spool
 from tollhouse.collector.spool_writer import SpoolWriter, now_us
@@ -24,6 +25,7 @@ from tollhouse.framing import Ticket
 from tollhouse.pbx import Framing, Model, models
 
 LINES = models()["mitel_3300"]
+DOCUMENTS = models()["grandstream_ucm"]
 WIDTH = 80
 BLOCKS = Model(
     model_id="blocks_for_tests",
@@ -198,3 +200,61 @@ def test_a_line_is_held_only_as_long_as_it_may_go_on(spool: SpoolWriter, tmp_pat
     tickets, resume = read(tmp_path, LINES, now=later)
     assert bodies(tickets) == ["full".ljust(WIDTH)]
     assert read(tmp_path, LINES, resume) == ([], resume)
+
+
+def cut_bodies(folder: Path, model: Model) -> list[str]:
+    reader = SpooledTickets(model)
+    tickets = list(reader.tickets(read_spool(folder, segment=1, offset=0, with_ends=True)))
+    return [ticket.body for ticket in tickets if ticket.ordinal in reader.cut_ordinals]
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "cut"),
+    [
+        ([b"whole\r\n", b"healthy\r\n"], []),
+        ([b"whole\r\n", b"half a ti"], ["half a ti"]),
+        ([b"whole\r\n", b"half a ti   "], ["half a ti   "]),
+        ([b"whole\r\n", b"its line end had begun\r"], []),
+        ([b"whole\r\n", b"  \t "], []),
+        ([b"one\rother\rthird"], ["third"]),
+        ([b"one\rother\r "], []),
+        ([b"x" * WIDTH + b"\r\n", b"  rest of"], ["x" * WIDTH + "  rest of"]),
+        ([b"x" * WIDTH + b"\r\n"], []),
+        ([b"x" * WIDTH], ["x" * WIDTH]),
+        ([b"x" * WIDTH + b"\r\n", b" "], []),
+    ],
+)
+def test_a_line_is_cut_when_its_line_end_was_never_heard(
+    spool: SpoolWriter, tmp_path: Path, arrivals: list[bytes], cut: list[str]
+) -> None:
+    connection = spool.begin_connection("192.0.2.1:1752")
+    for data in arrivals:
+        flags = TERMINATED if data.endswith(b"\n") else CUT_BY_DISCONNECT
+        spool.append([(data, flags)], now_us())
+    spool.end_connection(connection)
+    assert cut_bodies(tmp_path, LINES) == cut
+
+
+def test_a_block_that_is_not_whole_is_cut(spool: SpoolWriter, tmp_path: Path) -> None:
+    spool.begin_connection("192.0.2.1:2533")
+    spool.append(
+        [(block(b"whole"), TERMINATED), (block(b"half")[:300], CUT_BY_DISCONNECT)], now_us()
+    )
+    spool.sync()
+    assert cut_bodies(tmp_path, BLOCKS) == ["half"]
+
+
+def test_a_document_is_cut_with_all_its_legs_and_one_that_the_end_completes_is_not(
+    spool: SpoolWriter, tmp_path: Path
+) -> None:
+    group = b'{"cdr":"1","main_cdr":{"src":"2001"},"sub_cdr_1":{"src":"2002"}}'
+    for said in (b"'1','','2001','0199001234'", group[:-4], group):
+        dialogue = DocumentDialogue(DOCUMENTS.framing.maximum_bytes)
+        number = spool.begin_connection("192.0.2.1:40000", shares_segment=True)
+        for pieces in (dialogue.feed(said).pieces, dialogue.remainder()):
+            spool.append(pieces, now_us(), connection=number)
+        spool.end_connection(number)
+    spool.sync()
+    assert cut_bodies(tmp_path, DOCUMENTS) == [
+        '"main_cdr":{"src":"2001"}', ',"sub_cdr_1":{"src":"200',
+    ]  # fmt: skip

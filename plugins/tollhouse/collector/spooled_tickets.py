@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from tollhouse.collector.segment import ENDED, PIECE
+from tollhouse.collector.segment import CUT_BY_DISCONNECT, ENDED, PIECE
 from tollhouse.collector.spool import SpoolRecord
 from tollhouse.framing import (
     PhysicalLine,
@@ -36,6 +36,9 @@ PIECES_COMPLETE_AFTER = PIECE_WINDOW + timedelta(seconds=10)
 #: Framing kinds of which the collector spools whole tickets, or pieces of them, record by record.
 WHOLE_RECORD_KINDS = ("blocks", "documents")
 
+#: Flags of a record that nothing of its connection follows.
+LAST_OF_CONNECTION = CUT_BY_DISCONNECT | ENDED
+
 
 class _Joiner(Protocol):
     """One connection's records on their way to tickets."""
@@ -48,6 +51,9 @@ class _Joiner(Protocol):
 
     def tickets(self, record: SpoolRecord) -> Iterator[Ticket]:
         """Take any other record and yield what it completes."""
+
+    def cut(self, record: SpoolRecord) -> tuple[list[Ticket], list[Ticket]]:
+        """Take the record in which the connection ended; return what is whole and what is cut."""
 
     def release(self) -> Iterator[Ticket]:
         """Yield what is held: nothing will continue it."""
@@ -62,6 +68,7 @@ class SpooledTickets:
 
     Attributes:
         safe_offset: where reading may begin again; 0 before the first record.
+        cut_ordinals: which of the tickets so far were cut by the end of their connection.
     """
 
     def __init__(self, model: Model) -> None:
@@ -70,17 +77,16 @@ class SpooledTickets:
         self._holding: set[int] = set()
         self._next_offset = 0
         self.safe_offset = 0
+        self.cut_ordinals: list[int] = []
 
     def tickets(self, records: Iterable[SpoolRecord]) -> Iterator[Ticket]:
         """Take the next records and yield the tickets that they complete."""
         for record in records:
             connection = record.connection
-            if record.flags == ENDED:
-                yield from self._end(connection)
+            if record.flags & LAST_OF_CONNECTION:
+                yield from self._end(connection) if record.flags == ENDED else self._cut(record)
                 continue
-            joiner = self._joiners.get(connection)
-            if joiner is None:
-                joiner = self._joiners[connection] = _joiner_of(self._model)
+            joiner = self._joiners.get(connection) or self._new_joiner(connection)
             self._next_offset = record.next_offset
             whole = joiner.whole_ticket(record)
             if whole is not None:
@@ -97,6 +103,21 @@ class SpooledTickets:
             joiner = self._joiners[connection]
             if joiner.held_since and now - joiner.held_since > joiner.complete_after:
                 yield from self._release(connection)
+
+    def _new_joiner(self, connection: int) -> _Joiner:
+        joiner = self._joiners[connection] = _joiner_of(self._model)
+        return joiner
+
+    def _cut(self, record: SpoolRecord) -> Iterator[Ticket]:
+        """Take the record in which a connection ended, and note which tickets that cut."""
+        connection = record.connection
+        joiner = self._joiners.get(connection) or self._new_joiner(connection)
+        self._next_offset = record.next_offset
+        whole, cut = joiner.cut(record)
+        self.cut_ordinals += [ticket.ordinal for ticket in cut]
+        yield from whole
+        yield from cut
+        self._note_held(connection, joiner)
 
     def _end(self, connection: int) -> Iterator[Ticket]:
         """Release what an ended connection was in the middle of; connection 0 stands for all."""
@@ -147,6 +168,14 @@ class _Lines:
     def tickets(self, record: SpoolRecord) -> Iterator[Ticket]:
         return self._wrapped.tickets(self._lines_of(record))
 
+    def cut(self, record: SpoolRecord) -> tuple[list[Ticket], list[Ticket]]:
+        """Take the last record; its last line is cut unless it is blank or its line end began."""
+        tickets = [*self.tickets(record), *self.release()]
+        behind_line_end = record.data.replace(b"\r", b"\n").rpartition(b"\n")[2]
+        if not behind_line_end.strip():
+            return tickets, []
+        return tickets[:-1], tickets[-1:]
+
     def release(self) -> Iterator[Ticket]:
         return self._wrapped.release()
 
@@ -193,6 +222,14 @@ class _Pieces:
         self._byte_count += len(record.data)
         if not record.flags & PIECE:
             yield from self.release()
+
+    def cut(self, record: SpoolRecord) -> tuple[list[Ticket], list[Ticket]]:
+        """Take the last record: every leg of a document that is not whole is cut.
+
+        A PBX that sends the document again sends all of its legs again, in the same delivery.
+        """
+        whole = list(self.release()) if self._pieces and not self._goes_on_with(record) else []
+        return whole, list(self.tickets(record))
 
     def release(self) -> Iterator[Ticket]:
         pieces, self._pieces = self._pieces, []

@@ -77,8 +77,10 @@ def _fetch_new(
         segment, offset = 0, 0
     records = read_spool(folder, segment=segment, offset=offset, with_ends=True)
     for number, of_segment in _by_segment(records):
-        tickets = _tickets(request, number, of_segment, progress)
-        yield DeliveryTickets(_delivery(request, number, str(identity)), tickets)
+        reader = SpooledTickets(request.pbx.known_model)
+        tickets = _tickets(reader, number, of_segment, progress)
+        delivery = _delivery(request, number, str(identity))
+        yield DeliveryTickets(delivery, tickets, reader.cut_ordinals)
     if progress.idlast is not None and read_landed(folder) != position(progress.idlast):
         segment, offset = position(progress.idlast)
         progress.after_commit.append(lambda: write_landed(folder, segment=segment, offset=offset))
@@ -98,7 +100,8 @@ def _fetch_interval(
         read_spool(folder, segment=touched[0], offset=0, with_ends=True),
     )
     for number, of_segment in _by_segment(records):
-        tickets = _tickets(request, number, of_segment, Progress())
+        reader = SpooledTickets(request.pbx.known_model)
+        tickets = _tickets(reader, number, of_segment, Progress())
         yield DeliveryTickets(
             _delivery(request, number, str(identity)),
             (
@@ -106,6 +109,7 @@ def _fetch_interval(
                 for ticket in tickets
                 if ticket.received_at and interval.start <= ticket.received_at < interval.end
             ),
+            reader.cut_ordinals,
         )
 
 
@@ -161,10 +165,9 @@ def _by_segment(records: Iterator[SpoolRecord]) -> Iterator[tuple[int, Iterator[
 
 
 def _tickets(
-    request: FetchRequest, number: int, records: Iterator[SpoolRecord], progress: Progress
+    reader: SpooledTickets, number: int, records: Iterator[SpoolRecord], progress: Progress
 ) -> Iterator[Ticket]:
     """Yield the complete tickets; IDLAST then stands before what may still go on."""
-    reader = SpooledTickets(request.pbx.known_model)
     first = next(records)
     yield from reader.tickets(chain([first], records))
     yield from reader.release_complete(datetime.now(UTC))
