@@ -168,7 +168,8 @@ class _Legs:
             direction=call.direction,
             outcome=outcome,
             started_at=started_at.astimezone(UTC).isoformat(),
-            ring_seconds=ring_seconds,
+            # The duration of a busy leg may run to the end of the voicemail after it.
+            ring_seconds=None if outcome == "busy" else ring_seconds,
             talk_seconds=talk_seconds,
             extension=extension,
             outside_number=call.outside_number,

@@ -307,6 +307,8 @@ durations as (
         outcome in ('answered', 'answered_by_machine') as is_answered,
         case
             when not is_ticket then null
+            -- Where voicemail takes over from a busy phone, the duration of the leg runs to the end of the whole call.
+            when outcome = 'busy' then null
             when outcome in ('answered', 'answered_by_machine') then greatest(duration_seconds - billsec_seconds, 0)
             else duration_seconds
         end as ring_seconds,
