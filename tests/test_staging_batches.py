@@ -152,21 +152,37 @@ def test_the_order_of_tickets_tells_the_second_of_two_repeated_hours(
         received_at=datetime(2026, 10, 26, tzinfo=UTC),
     )
 
+    # This clock tells the end: a call may begin before the hour that comes twice and end in it.
+    install(loader, "rouen_clinic", "panasonic_kx")
+    land(
+        loader,
+        {
+            "segment 2": [
+                line_by_end("02:30", duration="00:40'00"),
+                line_by_end("02:50", duration="00:01'00"),
+                line_by_end("02:10", duration="00:20'00"),  # ends before the line above, or later
+                line_by_end("03:05", duration="00:10'00"),
+            ]
+        },
+        pbx_id="rouen_clinic",
+        model="panasonic_kx",
+    )
+
     stage(warehouse, loader)
 
-    with connect(DBT, settings=warehouse) as connection:
-        rows = connection.execute(
-            "select to_char(started_at, 'HH24:MI'), ended_at - started_at = talk_seconds * "
-            "interval '1 second', time_dst_ambiguous from intermediate.int_tickets__staged "
-            "order by ordinal"
-        ).fetchall()
-    assert rows == [
+    assert instants(warehouse, "segment 1") == [
         ("00:10", True, True),
         ("00:50", True, True),
         ("01:05", True, False),
         ("01:52", True, False),
         ("00:40", True, True),
         ("02:00", True, False),
+    ]
+    assert instants(warehouse, "segment 2") == [
+        ("23:50", True, True),
+        ("00:49", True, True),
+        ("00:50", True, False),
+        ("01:55", True, False),
     ]
 
 
@@ -194,11 +210,16 @@ def line(start: str, *, day: str = "03/02", duration: str = "00:00:30") -> str:
     return f" {day} {start}  {duration} 4216      00199001234               A T003"
 
 
+def line_by_end(end: str, *, duration: str) -> str:
+    return f"25/10/26 {end}    101 01 0199001234           {duration}"
+
+
 def land(
     connection: psycopg.Connection,
     deliveries: dict[str, list[str]],
     *,
     pbx_id: str = PBX_ID,
+    model: str = MODEL,
     received_at: datetime = datetime(2026, 3, 3, 8, tzinfo=UTC),
 ) -> int:
     """Put deliveries into raw as one batch and return its id."""
@@ -206,7 +227,7 @@ def land(
         connection,
         "insert into raw.batches (pbx_id, model) values (%s, %s) returning batch_id",
         pbx_id,
-        MODEL,
+        model,
     )
     for unit, bodies in deliveries.items():
         delivery_id = value(
@@ -214,7 +235,7 @@ def land(
             "insert into raw.deliveries (pbx_id, model, unit) values (%s, %s, %s) "
             "returning delivery_id",
             pbx_id,
-            MODEL,
+            model,
             unit,
         )
         for ordinal, body in enumerate(bodies):
@@ -222,7 +243,7 @@ def land(
                 "insert into raw.tickets "
                 "(model, delivery_id, ordinal, batch_id, received_at, body) "
                 "values (%s, %s, %s, %s, %s, %s)",
-                [MODEL, delivery_id, ordinal, batch_id, received_at, body],
+                [model, delivery_id, ordinal, batch_id, received_at, body],
             )
     return batch_id
 
@@ -250,6 +271,17 @@ def outcomes(warehouse: Settings, pbx_id: str) -> list[tuple[str, str | None]]:
             "select state, state_reason from intermediate.int_tickets__staged where pbx_id = %s "
             "order by delivery_id, ordinal",
             [pbx_id],
+        ).fetchall()
+
+
+def instants(warehouse: Settings, unit: str) -> list[tuple[str, bool, bool]]:
+    """Return the start of each ticket, whether its end fits, and whether the hour is in doubt."""
+    with connect(DBT, settings=warehouse) as connection:
+        return connection.execute(
+            "select to_char(started_at, 'HH24:MI'), ended_at - started_at = talk_seconds * "
+            "interval '1 second', time_dst_ambiguous from intermediate.int_tickets__staged "
+            "inner join raw.deliveries using (delivery_id) where unit = %s order by ordinal",
+            [unit],
         ).fetchall()
 
 
