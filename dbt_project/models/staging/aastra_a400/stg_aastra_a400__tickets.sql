@@ -149,11 +149,14 @@ directions as (
         *,
         fault is null as is_ticket,
         network_code in (0, 1) as is_to_network,
+        purpose_code = 4 as is_transit,
         case
             when fault is not null then null
+            -- The lines between the company's own PBXs cost nothing, also where a call only passes.
+            when network_code in (1, 4) then 'internal'
+            when network_code = 3 then 'incoming'
             when purpose_code = 4 then 'transit'
-            when network_code in (0, 1) then 'outgoing'
-            else 'incoming'
+            else 'outgoing'
         end as direction,
         case when fault is null then local_start end as clock_start,
         -- Trunks without answer supervision: an answer is a guess from the duration (rule R9).
@@ -220,17 +223,17 @@ final as (
         direction,
         outcome,
         case
-            when direction = 'outgoing' then nullif(no_text, '')
+            when is_ticket and is_to_network and not is_transit then nullif(no_text, '')
             -- What the network verified is worth more than what was presented.
             when is_ticket then coalesce(nullif(id2_text, ''), nullif(id1_text, ''))
         end as caller_number,
         case
-            when direction = 'incoming' then coalesce(nullif(dest2_text, ''), nullif(no_text, ''))
+            when is_ticket and not is_to_network and not is_transit then coalesce(nullif(dest2_text, ''), nullif(no_text, ''))
             -- What was dialled; what was sent may begin with the code of a carrier.
             when is_ticket then coalesce(nullif(dest2_text, ''), nullif(dest1_text, ''))
         end as called_number,
         null::text as presented_number,
-        case when direction <> 'transit' then nullif(no_text, '') end as extension,
+        case when is_ticket and not is_transit then nullif(no_text, '') end as extension,
         null::text as extension_name,
         null::text as group_name,
         null::text as subsidiary_name,
@@ -243,8 +246,9 @@ final as (
         -- Who transferred the call stands on another ticket.
         null::text as transferred_from,
         case
-            when direction = 'incoming' and manner_code = 0 then nullif(no_text, '')
-            when direction = 'outgoing' and (manner_code = 5 or purpose_code in (0, 6, 8)) then nullif(no_text, '')
+            when not is_ticket or is_transit then null
+            when not is_to_network and manner_code = 0 then nullif(no_text, '')
+            when is_to_network and (manner_code = 5 or purpose_code in (0, 6, 8)) then nullif(no_text, '')
         end as transferred_to,
         case when is_ticket then metpul end as pulses,
         case when is_ticket then charges end::numeric(18, 6) as pbx_charge_amount,
