@@ -149,7 +149,7 @@ def _leg(
     }
     return TicketTruth(
         call_id=call.call_id,
-        source_call_id=reference,
+        source_call_id=f"{NODE}-{reference}",
         state="ticket",
         direction=call.direction,
         # The ticket does not say why nobody answered.

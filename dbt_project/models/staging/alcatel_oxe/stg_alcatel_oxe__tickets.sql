@@ -12,6 +12,7 @@
     'charged_name': ('ChargedUserName', 4, 66, 20),
     'cost_center': ('ChargedCostCenter', 5, 86, 10),
     'company': ('ChargedCompany', 6, 96, 16),
+    'charged_node': ('ChargedPartyNode', 7, 112, 5),
     'calling': ('CallingNumber', 9, 137, 30),
     'call_type': ('CallType', 10, 167, 2),
     'end_text': ('EndDateTime', 12, 170, 17),
@@ -310,7 +311,10 @@ final as (
         ordinal,
         batch_id,
         received_at,
-        case when is_ticket and call_reference !~ '^0*$' then call_reference end as source_call_id,
+        -- Each node of a network counts its own calls.
+        case
+            when is_ticket and call_reference !~ '^0*$' then concat_ws('-', nullif(charged_node, ''), call_reference)
+        end as source_call_id,
         null::int as leg_number,
         instant as started_at,
         case when outcome = 'answered' then instant + ring_seconds * interval '1 second' end as answered_at,
