@@ -288,7 +288,7 @@ final as (
             as transferred_from,
         null::text as transferred_to,
         case when is_ticket then nullif(call_units, '')::int end as pulses,
-        case when is_ticket then nullif(call_charge, '')::numeric(18, 6) end as pbx_charge_amount,
+        case when is_ticket then nullif(call_charge, '') end::numeric(18, 6) as pbx_charge_amount,
         case when is_ticket and call_charge <> '' then nullif(currency, '') end as pbx_charge_currency,
         case when is_ticket then length(call_start) = 16 end as time_is_minute,
         case when is_ticket then false end as time_year_inferred,

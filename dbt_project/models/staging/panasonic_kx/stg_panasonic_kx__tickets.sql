@@ -368,7 +368,7 @@ final as (
         null::text as transferred_from,
         case when is_ticket and condition_code = 'TR' then party end as transferred_to,
         null::int as pulses,
-        case when is_ticket then charge_amount end as pbx_charge_amount,
+        case when is_ticket then charge_amount end::numeric(18, 6) as pbx_charge_amount,
         case
             when not is_ticket or charge is null then null
             when charge_currency = 'EU' then 'EUR'

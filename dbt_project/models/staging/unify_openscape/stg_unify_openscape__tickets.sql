@@ -194,7 +194,7 @@ final as (
         null::text as transferred_from,
         case when is_ticket and information_code ~ '[56]$' then nullif(extension, '') end as transferred_to,
         case when is_ticket and not is_amount then nullif(charge, '')::int end as pulses,
-        case when is_ticket and is_amount then replace(nullif(charge, ''), ',', '.')::numeric(18, 6) end as pbx_charge_amount,
+        case when is_ticket and is_amount then replace(nullif(charge, ''), ',', '.') end::numeric(18, 6) as pbx_charge_amount,
         case when is_ticket and charge <> '' then charge_currency end as pbx_charge_currency,
         case when is_ticket then false end as time_is_minute,
         case when is_ticket then false end as time_year_inferred,
