@@ -38,6 +38,10 @@ DIALLED = {
     "007001234567890": "+337001234567890",
     "00199 00 xxxx": "+3319900",
     "0019900****": "+3319900",
+    "019900....": "+3319900",
+    "01.99.00.12.34.": "+33199001234",
+    # Masked digits have a length: this is neither 12 nor an extension.
+    "12........": "unknown",
     "15": "15 short_FR emergency",
     "015": "15 short_FR emergency",
     "112": "112 short_FR emergency",

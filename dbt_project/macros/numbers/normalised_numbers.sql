@@ -22,6 +22,11 @@ with cleaned as (
             split_part(
                 case
                     when left(lower(strings.raw_number), 4) in ('sip:', 'tel:') then substr(strings.raw_number, 5)
+                    -- Panasonic masks digits with dots: a single one at the end, or any before it, is punctuation.
+                    when right(strings.raw_number, 2) = '..'
+                        then
+                            rtrim(strings.raw_number, '.')
+                            || repeat('x', length(strings.raw_number) - length(rtrim(strings.raw_number, '.')))
                     else strings.raw_number
                 end,
                 '@',
@@ -103,7 +108,7 @@ without_carrier as materialized (
         on readings.string_number = strings.string_number
 ),
 
--- Masked last digits (xxxx, ****) count towards the length; rating needs the prefix only.
+-- Masked last digits (xxxx, ****, ....) count towards the length; rating needs the prefix only.
 known_digits as materialized (
     select
         without_carrier.*,
