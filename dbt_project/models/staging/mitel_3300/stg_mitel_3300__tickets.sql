@@ -27,7 +27,7 @@
             'calling_party': (29, 7), 'time_to_answer': (37, 4), 'digits': (42, 26), 'completion': (68, 1), 'called_party': (70, 7),
             'transfer': (77, 1), 'third_party': (79, 7),
         },
-        'line_end': {'ani': (114, 21), 'call_ids': (114, 107)},
+        'line_end': {'call_ids': (114, 107)},
     },
 ]) -%}
 {#- The start of a ticket wherever it stands: two of them in a line are two records run together. -#}
@@ -308,6 +308,9 @@ final as (
         outcome,
         case
             when direction in ('outgoing', 'internal') then calling_party
+            -- Level 2 has a wide column at its end: the ANI comes first, and without one a call id may stand there.
+            when is_ticket and layout = 3
+                then coalesce(left(substring(call_ids from '^ {0,9}(?![A-Z][0-9]{7}(?:[A-Z]| |$))([^ ]+)'), 21), originator)
             when is_ticket then coalesce(nullif(btrim({{ cut.ani }}), ''), originator)
         end as caller_number,
         case
