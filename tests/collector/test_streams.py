@@ -211,6 +211,20 @@ def test_peers_that_are_cut_in_the_middle_of_a_ticket_leave_it_marked(tmp_path: 
         assert cut == [b"half %02d" % number for number in range(20)]
 
 
+def test_peers_that_leave_while_they_are_let_in_disturb_nobody(tmp_path: Path) -> None:
+    with listening(tmp_path, connections="many") as site, visit(site) as pbx:
+        # As a port scan does: by the time the connection is looked at, it has no other end.
+        for _ in range(300):
+            scanner = socket.socket()
+            scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            scanner.connect(("127.0.0.1", site.port()))
+            scanner.close()
+        pbx.sendall(TICKETS)
+        wait_until(lambda: site.spooled() == TICKETS)
+        assert site.status().fault_count == 0
+        assert {record.connection for record in site.records()} == {1}
+
+
 # Floods and garbage.
 
 

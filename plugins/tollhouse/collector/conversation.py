@@ -171,11 +171,17 @@ def keep_alive(writer: asyncio.StreamWriter, seconds: int) -> str:
     """Let the kernel notice a PBX that is gone from a quiet line; return the peer's address.
 
     A quiet site sends nothing for days, so a read time-out would only cut good connections.
+
+    Raises:
+        OSError: the peer is gone already.
     """
+    address = writer.get_extra_info("peername")
+    if address is None:
+        raise ConnectionResetError("the peer left at once")
     connection: socket.socket = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, seconds // 4))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
-    host, port = writer.get_extra_info("peername")[:2]
+    host, port = address[:2]
     return f"{host}:{port}"
