@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import time
 import zlib
@@ -435,3 +436,15 @@ def test_a_million_records_are_read_in_seconds(tmp_path: Path) -> None:
     started = time.monotonic()
     assert sum(1 for _ in read_spool(tmp_path, segment=0, offset=0)) == 1_000_000
     assert time.monotonic() - started < 20
+
+
+def test_a_lock_that_cannot_be_signed_on_a_full_disk_is_given_back(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            SpoolWriter(tmp_path, "paris_hq")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with SpoolWriter(tmp_path, "paris_hq") as spool:
+        assert spool.spool_id == spool_identity(tmp_path)

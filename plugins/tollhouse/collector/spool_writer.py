@@ -108,7 +108,7 @@ class SpoolWriter:
         self._lock = _lock(folder)
         try:
             self.spool_id = self._open()
-        except (OSError, SpoolError):
+        except BaseException:
             os.close(self._lock)
             raise
 
@@ -371,8 +371,10 @@ def _lock(folder: Path) -> int:
             f"{folder}: another collector (process {holder}) writes to this spool. A PBX has "
             "exactly one collector, or each would take a part of its tickets: stop one of the two."
         ) from error
-    os.ftruncate(file, 0)
-    os.write(file, f"{os.getpid()}\n".encode())
+    # Who holds it is for people only: on a full disk the lock holds without.
+    with contextlib.suppress(OSError):
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
     return file
 
 
