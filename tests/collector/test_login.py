@@ -56,6 +56,12 @@ def test_the_login_is_answered_and_left_out_of_the_spool(
     assert spooled + rest == tickets
 
 
+def test_a_flood_before_the_login_is_refused_unsearched() -> None:
+    # Beginnings of telnet commands without an end: a search for each end would take minutes.
+    with pytest.raises(DialogueError, match="2,048 bytes came before a login prompt"):
+        dialogue().feed(b"\xff\xfa" * 500_000)
+
+
 def test_telnet_commands_are_ignored_wherever_they_are_cut() -> None:
     offers = b"\xff\xfb\x01\xff\xfd\x03\xff\xfa\x18\x01\xff\xf0\xff\xf1"
     speaker = dialogue()

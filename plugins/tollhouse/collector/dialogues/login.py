@@ -108,13 +108,14 @@ class LoginDialogue:
 
     def _answer(self) -> bytes:
         """Return the answer to a prompt, if one has come."""
-        self._heard = _TELNET.sub(b"", self._heard)
+        # Before the search for commands, whose cost grows faster than what it searches.
         if len(self._heard) > MAXIMUM_GREETING_BYTES:
             raise DialogueError(
                 f"{MAXIMUM_GREETING_BYTES:,} bytes came before {self._awaited}, beginning with "
                 f"{self._heard[:40]!r}: this is no port of tickets with a login. If this PBX asks "
                 "for none, set `login: false` in the entry's settings."
             )
+        self._heard = _TELNET.sub(b"", self._heard)
         if _TELNET_BEGUN.search(self._heard):
             return b""
         if _PASSWORD_PROMPT.search(self._heard):
