@@ -190,8 +190,8 @@ def bench_collector(folder: Path, tickets: int) -> Run:
             def share_on_disk() -> float:
                 told = (read_health(settings) or {}).values()
                 pending = any(entry["unsynced_bytes"] for entry in told)
-                share = sum(entry["record_count"] for entry in told) / tickets
-                return min(share, 0.999) if pending else share
+                count: int = sum(entry["record_count"] for entry in told)
+                return min(count / tickets, 0.999) if pending else count / tickets
 
             run = measure(pbxs, pid, share_on_disk)
         _check(settings, tickets)
