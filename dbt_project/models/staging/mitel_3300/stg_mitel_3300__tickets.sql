@@ -231,6 +231,8 @@ verdicts as (
             when time_zone is null then 'unknown_time_zone:time_zone'
             when head_number is null and (line ~ '^.?[0-9]{2}/[0-9]{2}' or line ~ '{{ ticket_start }}') then 'unknown_layout:layout'
             when head_number is null then 'event'
+            -- Tabs move the columns, and no party or number has a control byte; a NUL stands as \x00.
+            when line ~ '[\x01-\x1f\x7f\\]' then 'control_byte_inside:layout'
             when split_part(line, '/', 3) <> '' and substr(line, 8) ~ '{{ ticket_start }}' then 'second_ticket_inside:layout'
             -- No documented set of options makes a line longer.
             when octet_length(line) > 220 and btrim(substr(line, 221)) <> '' then 'line_too_long:layout'
@@ -242,6 +244,9 @@ verdicts as (
             when completion not in ('', 'A', 'T', 'B', 'E', 'I', 'O', 'D', 'S', 'U') then 'unknown_code:completion'
             when not is_from_trunk and digits = '' and called_party = '' then 'missing:digits'
             when pulses !~ '^[0-9]*$' then 'unknown_value:pulses'
+            -- Whoever talked is named behind the digits, or the trunk is: the line ends among them, and they may not be all.
+            when record_seconds > 0 and length(line) < case layout when 1 then 60 when 2 then 65 else 68 end
+                then 'cut_short:layout'
         end as fault,
         case
             when is_never_answered then coalesce(refusal, 'no_answer')
