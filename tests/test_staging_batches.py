@@ -75,6 +75,33 @@ def test_a_ticket_sent_twice_within_one_build_is_a_duplicate(
     assert states_of(warehouse, "segment 2") == ["duplicate", "ticket"]
 
 
+def test_a_ticket_with_an_identity_counts_once_wherever_it_comes_again(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    ucm = "grandstream_ucm"
+    install(loader, "tours_shop", ucm)
+    install(loader, "nice_shop", ucm)
+    first, other_leg, equal, later = record(1), record(2), record(None), record(3)
+    # Many connections share a segment; a record without an identity says nothing about another.
+    records = [first, other_leg, first, equal, equal]
+    land(loader, {"segment 1": records}, pbx_id="tours_shop", model=ucm)
+    stage(warehouse, loader)
+
+    # The segment grows, as long as it is not full, and another one begins.
+    growth = {"segment 1": [other_leg, later, later]}
+    land(loader, growth, pbx_id="tours_shop", model=ucm, first_ordinal=len(records))
+    land(loader, {"segment 2": [later, first]}, pbx_id="tours_shop", model=ucm)
+    land(loader, {"segment 3": [first]}, pbx_id="nice_shop", model=ucm)
+    stage(warehouse, loader)
+
+    assert states_of(warehouse, "segment 1") == [
+        "ticket", "ticket", "duplicate", "ticket", "ticket",
+        "duplicate", "ticket", "duplicate",
+    ]  # fmt: skip
+    assert states_of(warehouse, "segment 2") == ["duplicate", "duplicate"]
+    assert states_of(warehouse, "segment 3") == ["ticket"]
+
+
 def test_equal_tickets_of_two_pbxs_are_two_calls(
     warehouse: Settings, loader: psycopg.Connection
 ) -> None:
@@ -214,15 +241,27 @@ def line_by_end(end: str, *, duration: str) -> str:
     return f"25/10/26 {end}    101 01 0199001234           {duration}"
 
 
+def record(record_number: int | None) -> str:
+    """Return a leg of a UCM's call, or one that holds no identity."""
+    identity = f"'AcctId':'{record_number}','session':'1772438400-200-1','uniqueid':'1772438400.7',"
+    return (
+        "{"
+        + (identity if record_number is not None else "")
+        + "'src':'200','dst':'0199001234','start':'2026-03-02 09:00:00','duration':'30',"
+        "'billsec':'20','disposition':'ANSWERED','userfield':'Outbound'}"
+    ).replace("'", '"')
+
+
 def land(
     connection: psycopg.Connection,
     deliveries: dict[str, list[str]],
     *,
     pbx_id: str = PBX_ID,
     model: str = MODEL,
+    first_ordinal: int = 0,
     received_at: datetime = datetime(2026, 3, 3, 8, tzinfo=UTC),
 ) -> int:
-    """Put deliveries into raw as one batch and return its id."""
+    """Put deliveries, or what they grew by, into raw as one batch and return its id."""
     batch_id = value(
         connection,
         "insert into raw.batches (pbx_id, model) values (%s, %s) returning batch_id",
@@ -232,13 +271,18 @@ def land(
     for unit, bodies in deliveries.items():
         delivery_id = value(
             connection,
-            "insert into raw.deliveries (pbx_id, model, unit) values (%s, %s, %s) "
-            "returning delivery_id",
+            "with known as ("
+            "select delivery_id from raw.deliveries where pbx_id = %s and unit = %s), "
+            "new as (insert into raw.deliveries (pbx_id, model, unit) "
+            "select %s, %s, %s where not exists (select from known) returning delivery_id) "
+            "select delivery_id from known union all select delivery_id from new",
+            pbx_id,
+            unit,
             pbx_id,
             model,
             unit,
         )
-        for ordinal, body in enumerate(bodies):
+        for ordinal, body in enumerate(bodies, start=first_ordinal):
             connection.execute(
                 "insert into raw.tickets "
                 "(model, delivery_id, ordinal, batch_id, received_at, body) "

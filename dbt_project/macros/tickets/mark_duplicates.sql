@@ -4,27 +4,40 @@
 
     The same ticket: same pbx, same start, same body. Two equal tickets within a delivery are two calls, so the second of two
     is a duplicate only when another delivery, too, brought two. `before` is the order of ticket_id, which landing hands out.
+    Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery.
 
-    A few new tickets are looked up one by one, so that their cost does not grow with history; many are hashed. PostgreSQL
-    cannot know yet how many came in this transaction, so the join is chosen here.
+    A few new tickets are looked up one by one, so that their cost does not grow with history; many are hashed, against the
+    tickets of the time that they span. PostgreSQL cannot know yet how many came in this transaction, so the join is chosen here.
 -#}
 {% macro mark_duplicates(relation) %}
+{%- set self_identified -%}
+    ('{{ self_identified_models() | join("', '") }}')
+{%- endset -%}
 {%- set new_tickets -%}
     select staged.*
     from {{ relation }} as staged
     where
         staged.batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
         and staged.state = 'ticket'
-        -- A pbx with one delivery, such as a table that was never rebuilt, has nothing to compare.
-        and staged.pbx_id = any(array(
-            select deliveries.pbx_id
-            from {{ source('raw', 'deliveries') }} as deliveries
-            group by deliveries.pbx_id
-            having count(*) > 1
-        ))
+        and (
+            staged.model in {{ self_identified }}
+            -- A pbx with one delivery, such as a table that was never rebuilt, has nothing to compare.
+            or staged.pbx_id = any(array(
+                select deliveries.pbx_id
+                from {{ source('raw', 'deliveries') }} as deliveries
+                group by deliveries.pbx_id
+                having count(*) > 1
+            ))
+        )
 {%- endset -%}
-{%- set count_query = 'select count(*) from (' ~ new_tickets ~ ') as new_tickets' -%}
-{%- set new_ticket_count = run_query(count_query).columns[0].values()[0] if execute else 0 -%}
+{%- set extent_query -%}
+    select
+        count(*),
+        floor(extract(epoch from min(new_tickets.started_at)))::bigint,
+        ceil(extract(epoch from max(new_tickets.started_at)))::bigint
+    from ({{ new_tickets }}) as new_tickets
+{%- endset -%}
+{%- set new_ticket_count, first_second, last_second = run_query(extent_query).rows[0].values() if execute else (0, 0, 0) -%}
 {%- set turned_off = ['enable_hashjoin', 'enable_mergejoin'] if new_ticket_count < 50000 else ['enable_nestloop'] -%}
 
 {% if new_ticket_count > 0 %}
@@ -52,16 +65,25 @@ inner join {{ relation }} as earlier
 where
     earlier.state in ('ticket', 'duplicate')
     and earlier.ticket_id < new_tickets.ticket_id
-    and earlier.delivery_id <> new_tickets.delivery_id;
+    and earlier.started_at between to_timestamp({{ first_second }}) and to_timestamp({{ last_second }})
+    and (
+        earlier.delivery_id <> new_tickets.delivery_id
+        or (new_tickets.model in {{ self_identified }} and new_tickets.source_call_id is not null)
+    );
 {% for setting in turned_off %}
 set local {{ setting }} = on;
 {% endfor %}
 
 update {{ relation }} as staged
-set state = 'duplicate', state_reason = 'came_before_in_another_delivery'
+set
+    state = 'duplicate',
+    state_reason = case
+        when staged.model in {{ self_identified }} then 'same_ticket_came_before' else 'came_before_in_another_delivery'
+    end
 from (
     select
         pairs.ticket_id,
+        pairs.delivery_id = pairs.earlier_delivery_id as is_found_here,
         row_number() over (partition by pairs.delivery_id, pairs.earlier_ticket_id order by pairs.ordinal) as times_here,
         count(*) over (partition by pairs.ticket_id, pairs.earlier_delivery_id) as times_before
     from similar_tickets as pairs
@@ -79,7 +101,7 @@ from (
 ) as counted
 where
     staged.ticket_id = counted.ticket_id
-    and counted.times_here <= counted.times_before
+    and (counted.is_found_here or counted.times_here <= counted.times_before)
 {% else %}
 select 1
 {% endif %}
