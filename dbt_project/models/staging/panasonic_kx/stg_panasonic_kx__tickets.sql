@@ -15,7 +15,12 @@
 {#- The start of a ticket wherever it stands: two of them in a line are two records run together. -#}
 {%- set ticket_start = '[0-9*]{2}/[0-9*]{2}/[0-9*]{2} +[0-9]{2}:[0-9]{2}' -%}
 {#- A name and a number may be run together; the number is what ends the text. -#}
-{%- set number_at_end = '[0-9*#][0-9*#.]*X*$' -%}
+{%- set number_at_end = '[+]?[0-9*#][0-9*#.]*X*$' -%}
+{#- What was dialled: digits and marks, or the name of a dialled number that is run together with it as well. -#}
+{%- set dialled_digits = '^[+]?[0-9*#.XPF=]+$' -%}
+{%- set dialled_name_and_number = "^[A-Za-z\u00c0-\u00ff][^0-9<>:'']*[0-9*#][0-9*#.]*X*$" -%}
+{#- What the dialogue of the login leaves in a capture: its prompts, what was typed, its answers. -#}
+{%- set login_texts = '^(smdr|enter password: *[*]*|pccsmdr|no such command[.]?|goodbye[.]?)$' -%}
 
 with pbxs as (
     select
@@ -58,14 +63,17 @@ heads as (
         *,
         -- Stars for the day: the clock was set four times or more.
         line like '**/**/** __:__%' as has_no_day,
+        -- Then stars for the time too.
+        line like '**/**/** **:**%' as has_no_time,
         case
+            when line like '**/**/** **:**%' then '0101010000'
             when line like '__/__/__ __:__%'
                 then
                     replace(substr(line, 1, 2) || substr(line, 4, 2) || substr(line, 7, 2), '******', '010101')
                     || substr(line, 10, 2) || substr(line, 13, 2)
         end as clock_digits,
         case when substr(line, 15, 2) in ('AM', 'PM') then substr(line, 15, 2) end as half_of_day,
-        case when substr(line, 15, 2) in ('AM', 'PM') then substr(line, 17) else substr(line, 15) end as sides
+        case when substr(line, 15, 2) in ('AM', 'PM', '**') then substr(line, 17) else substr(line, 15) end as sides
     from tickets
 ),
 
@@ -149,7 +157,7 @@ fields as (
     {{ computed_once() }}
     select
         *,
-        case when ' ' || dialled_and_ringing ~ ' [0-9]''[0-9]{2}$' then right(dialled_and_ringing, 4) end as ringing,
+        case when ' ' || dialled_and_ringing ~ ' ([0-9]''[0-9]{2}|[*]''[*]{2})$' then right(dialled_and_ringing, 4) end as ringing,
         -- A cost is longer than a code and shows a decimal point or a currency; an account of digits does not.
         case when length(end_texts[1]) > 3 and end_texts[1] ~ '[^0-9*#]' then end_texts[1] end as charge,
         case
@@ -173,7 +181,9 @@ numbers as (
         end as {{ part }}{{ '_of_century' if part == 'year' }},
         {%- endfor %}
         btrim(case when ringing is null then dialled_and_ringing else left(dialled_and_ringing, -4) end) as dialled,
-        case when substr(ringing, 3, 2) < '60' then left(ringing, 1)::int * 60 + right(ringing, 2)::int end as ring_seconds,
+        case
+            when ringing <> '*''**' and substr(ringing, 3, 2) < '60' then left(ringing, 1)::int * 60 + right(ringing, 2)::int
+        end as ring_seconds,
         case
             when substr(duration, 4, 2) < '60' and substr(duration, 7, 2) < '60'
                 then left(duration, 2)::int * 3600 + substr(duration, 4, 2)::int * 60 + right(duration, 2)::int
@@ -192,8 +202,11 @@ readings as (
     {{ computed_once() }}
     select
         *,
-        case when half_of_day is null then clock_hour else clock_hour % 12 + case half_of_day when 'PM' then 12 else 0 end end
-        * 3600 + clock_minute * 60 as second_of_day,
+        case
+            when has_no_time then floor(extract(epoch from (received_at at time zone time_zone)::time))::int
+            when half_of_day is null then clock_hour * 3600 + clock_minute * 60
+            else (clock_hour % 12 + case half_of_day when 'PM' then 12 else 0 end) * 3600 + clock_minute * 60
+        end as second_of_day,
         clock_hour between 0 and case when half_of_day is null then 23 else 12 end and clock_minute < 60 as is_time_of_day,
         case
             when dialled like '<I>%' or dialled like '<D>%' then 'incoming'
@@ -202,8 +215,9 @@ readings as (
         end as dialled_direction,
         case when pg_input_is_valid(charge_digits, 'numeric') then charge_digits::numeric(18, 6) end as charge_amount,
         replace(charge, charge_digits, '') as charge_currency,
-        -- Marks a call that was transferred.
-        rtrim(dialled, '-') as dialled_text
+        -- Marks a call that was transferred; what whoever got it then dialled may stand behind the mark.
+        case when dialled like '%-%' then regexp_replace(dialled, '-+$|(?<=[0-9*#.X])-[0-9*#.]+$', '') else dialled end
+            as dialled_text
     from numbers
 ),
 
@@ -240,8 +254,14 @@ verdicts as (
             when time_zone is null then 'unknown_time_zone:time_zone'
             when date_order not in ('dmy', 'mdy', 'ymd', 'ydm') then 'unknown_setting:date_order'
             when clock_means not in ('end', 'start') then 'unknown_setting:clock_means'
-            when line = '' or line like 'Date %Time %Ext %' then 'page_header'
-            when clock_number is null or line ~ '[\x01-\x1f\x7f]' then 'unknown_layout:layout'
+            when clock_number is null
+                then
+                    case
+                        when line = '' or line ilike 'date%time%ext%' then 'page_header'
+                        when line ~* '{{ login_texts }}' then 'login_dialogue'
+                        else 'unknown_layout:layout'
+                    end
+            when line ~ '[\x01-\x1f\x7f]' then 'control_byte_inside:layout'
             when split_part(line, '/', 4) <> '' and substr(line, 2) ~ '{{ ticket_start }}' then 'second_ticket_inside:layout'
             -- Type C, the widest, has 120 columns.
             when length(line) > 120 then 'line_too_long:layout'
@@ -258,7 +278,7 @@ verdicts as (
             when party !~ '^([0-9]{1,5}|[DT*][0-9]{1,4})$' then 'unknown_value:extension'
             when trunk is null and dialled_direction <> 'internal' then 'missing:trunk'
             when record_seconds is null and (trunk is not null or duration is not null) then 'no_such_duration:duration'
-            when ringing is not null and ring_seconds is null then 'no_such_duration:ring'
+            when ringing <> '*''**' and ring_seconds is null then 'no_such_duration:ring'
             when charge is not null and charge_amount is null then 'unknown_value:cost'
             when cardinality(account_codes) > 1 or account_codes[1] !~ '^[0-9*#]{1,10}$' then 'unknown_value:account_code'
             when condition_code not in ('TR', 'FW', 'D0', 'D1', 'D2', 'D3', 'D4', 'RM', 'NA') then 'unknown_code:condition_code'
@@ -267,8 +287,8 @@ verdicts as (
                 -- Ringing that does not hold, and what is left of another line: times, marks, numbers behind a gap.
                 dialled ~ ' {2}[^ ]{0,3}''[^ ]*$|[0-9]:[0-9]'
                 or coalesce(direct_dial_text, '') || coalesce(caller_text, '') ~ '[<>]'
-                or caller_text ~ '^[0-9*#.X]+ [0-9*#.X ]+$'
-                or (dialled_direction = 'outgoing' and dialled_text !~ '^[0-9*#.XPF=]+$')
+                or caller_text ~ '^[0-9*#.X+]+ [0-9*#.X+ ]+$'
+                or (dialled_direction = 'outgoing' and dialled_text !~ '{{ dialled_digits }}|{{ dialled_name_and_number }}')
                 or (dialled_direction = 'internal' and called_extension !~ '^[0-9*#]+$')
                 then 'unknown_value:dialled'
         end as fault,
@@ -323,7 +343,7 @@ final as (
         ticket_id,
         case
             when is_ticket then 'ticket'
-            when fault in ('page_header', 'event', 'call_progress') then 'ignored'
+            when fault in ('page_header', 'login_dialogue', 'event', 'call_progress') then 'ignored'
             else 'rejected'
         end as state,
         nullif(split_part(fault, ':', 1), '') as state_reason,
@@ -349,7 +369,12 @@ final as (
         end as caller_number,
         case
             when direction = 'internal' then called_extension
-            when direction = 'outgoing' then dialled_text
+            when direction = 'outgoing'
+                then
+                    case
+                        when dialled_text ~ '{{ dialled_digits }}' then dialled_text
+                        else substring(dialled_text from '{{ number_at_end }}')
+                    end
             when direction = 'incoming' then coalesce(substring(direct_dial_text from '{{ number_at_end }}'), party)
         end as called_number,
         null::text as presented_number,
