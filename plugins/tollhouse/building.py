@@ -149,7 +149,8 @@ def run_dbt(settings: Settings, *arguments: str, output: TextIO | None = None) -
     results.unlink(missing_ok=True)
     project = settings.project / "dbt_project"
     command = [
-        str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments,
+        str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "--log-level-file", "info",
+        *arguments,
         "--project-dir", str(project), "--profiles-dir", str(project),
     ]  # fmt: skip
     output = output or sys.stdout

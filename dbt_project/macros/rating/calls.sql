@@ -1,5 +1,16 @@
-{#- After this long without a leg, the same call identity is another call. Mitel uses its 10,000 call ids again within hours. -#}
-{% macro call_identity_pause() -%}
+{#-
+After this long without a leg, the same call identity is another call. Mitel uses its 10,000 call ids again within hours; three models
+have short counters, or ids that hold only while the call lives: their legs follow each other at once.
+-#}
+{% macro call_identity_pause(model) -%}
+    case
+        when {{ model }} in ('aastra_a400', 'alcatel_oxe', 'shoretel') then interval '5 minutes'
+        else {{ longest_call_identity_pause() }}
+    end
+{%- endmacro %}
+
+{#- The pause of the models with the longest one. -#}
+{% macro longest_call_identity_pause() -%}
     interval '2 hours'
 {%- endmacro %}
 

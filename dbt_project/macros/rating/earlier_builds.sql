@@ -15,18 +15,9 @@ call a leg was in is asked nowhere else, and a second table of it would cost a f
     {%- endif -%}
 {%- endmacro %}
 
-{#-
-The batches of the build under way, as an array of literals. The planner then knows how much of a table they are: told only
-`array(select ...)` it expects ten batches, which is most of a history of few large ones, and reads all of it. Never
-`in (select ...)`, which does not reach raw through the staging views.
--#}
-{% macro batches_to_build() -%}
-    {%- set query -%}
-        select coalesce(array_agg(batch_id), '{}')::text from {{ source('raw', 'batches_to_build') }}
-    {%- endset -%}
+{#- The work list as the build before left it, or none before the first: it is made anew after what reads this. -#}
+{% macro earlier_work_list() -%}
     {%- if execute -%}
-        '{{ run_query(query).rows[0][0] }}'::int[]
-    {%- else -%}
-        '{}'::int[]
+        {{ return(adapter.get_relation(database=target.database, schema='intermediate', identifier='int_calls__legs_to_build')) }}
     {%- endif -%}
 {%- endmacro %}

@@ -15,3 +15,17 @@ where
     and legs.ticket_id = legs_to_build.ticket_id
     and legs.call_id <> legs_to_build.call_id
 {%- endmacro %}
+
+{#- The legs of the work list that are rated, as staged, with their call. -#}
+{% macro legs_to_rate() -%}
+select
+    staged.*,
+    legs_to_build.call_id,
+    legs_to_build.is_phantom
+from {{ ref('int_calls__legs_to_build') }} as legs_to_build
+inner join {{ ref('int_tickets__staged') }} as staged
+    on legs_to_build.ticket_id = staged.ticket_id
+where
+    legs_to_build.call_id is not null
+    and not {{ is_kept_as_invoiced('legs_to_build') }}
+{%- endmacro %}

@@ -8,35 +8,13 @@ that its call has already. Small and replaced by each build; what a killed build
     post_hook="analyze {{ this }}",
 ) }}
 
-{%- set earlier_legs = earlier_call_legs() %}
-{%- set left_over = earlier_rows() %}
-
-with builds as (
-    select * from {{ source('raw', 'builds') }}
-),
-
-{%- if left_over %}
-
--- Only legs that a build drew in from other batches: the touched batches themselves are open still.
-left_over as (
-    select array(
-        select left_over.ticket_id
-        from {{ left_over }} as left_over
-        inner join builds
-            on left_over.build_id = builds.build_id
-        where
-            builds.finished_at is null
-            and left_over.batch_id <> all({{ batches_to_build() }})
-    ) as ticket_ids
-),
-{%- endif %}
-
-touched_tickets as (
+with touched_tickets as (
     select
         ticket_id,
         batch_id,
         state,
         pbx_id,
+        model,
         source_call_id,
         direction,
         outcome,
@@ -47,8 +25,10 @@ touched_tickets as (
         ended_at
     from {{ ref('int_tickets__staged') }}
     where batch_id = any({{ batches_to_build() }})
+),
 
-    {%- if left_over %}
+tickets as (
+    select * from touched_tickets
 
     union all
 
@@ -57,6 +37,7 @@ touched_tickets as (
         batch_id,
         state,
         pbx_id,
+        model,
         source_call_id,
         direction,
         outcome,
@@ -65,85 +46,7 @@ touched_tickets as (
         talk_seconds,
         started_at,
         ended_at
-    from {{ ref('int_tickets__staged') }}
-    where ticket_id = any((select left_over.ticket_ids from left_over)::bigint[])
-    {%- endif %}
-),
-
-touched_identities as (
-    select
-        pbx_id,
-        source_call_id,
-        count(*) filter (where state = 'ticket') as leg_count,
-        min(started_at) as first_started_at,
-        max(coalesce(ended_at, started_at)) as last_ended_at
-    from touched_tickets
-    where source_call_id is not null
-    group by pbx_id, source_call_id
-),
-
-{%- if earlier_legs %}
-
--- Calls that own a leg of a touched batch (it may be gone now), and calls that a touched leg may belong to.
-affected_calls as (
-    select earlier_legs.call_id
-    from {{ earlier_legs }} as earlier_legs
-    where earlier_legs.batch_id = any({{ batches_to_build() }})
-
-    {%- if left_over %}
-
-    union
-
-    select earlier_legs.call_id
-    from {{ earlier_legs }} as earlier_legs
-    where earlier_legs.ticket_id = any((select left_over.ticket_ids from left_over)::bigint[])
-    {%- endif %}
-
-    union
-
-    select earlier_legs.call_id
-    from touched_identities
-    inner join {{ earlier_legs }} as earlier_legs
-        on
-            touched_identities.pbx_id = earlier_legs.pbx_id
-            and touched_identities.source_call_id = earlier_legs.source_call_id
-            and earlier_legs.started_at <= touched_identities.last_ended_at + {{ call_identity_pause() }}
-            and earlier_legs.started_at
-            >= touched_identities.first_started_at - {{ longest_leg() }} - {{ call_identity_pause() }}
-),
-
-drawn_in as (
-    select
-        earlier_legs.ticket_id,
-        earlier_legs.batch_id,
-        'ticket' as state,
-        earlier_legs.pbx_id,
-        earlier_legs.source_call_id,
-        earlier_legs.direction,
-        earlier_legs.outcome,
-        earlier_legs.called_number,
-        earlier_legs.trunk_out,
-        earlier_legs.talk_seconds,
-        earlier_legs.started_at,
-        earlier_legs.ended_at
-    from {{ earlier_legs }} as earlier_legs
-    inner join affected_calls
-        on earlier_legs.call_id = affected_calls.call_id
-    left join touched_tickets
-        on earlier_legs.ticket_id = touched_tickets.ticket_id
-    where touched_tickets.ticket_id is null
-),
-{%- endif %}
-
-tickets as (
-    select * from touched_tickets
-
-    {%- if earlier_legs %}
-
-    union all
-
-    select * from drawn_in
-    {%- endif %}
+    from {{ ref('int_calls__late_legs') }}
 ),
 
 -- Most identities have one leg, which is a call of its own: only the others are worth sorting.
@@ -151,18 +54,10 @@ shared_identities as (
     select
         pbx_id,
         source_call_id
-    from touched_identities
-    where leg_count > 1
-
-    {%- if earlier_legs %}
-
-    union
-
-    select
-        pbx_id,
-        source_call_id
-    from drawn_in
-    {%- endif %}
+    from tickets
+    where source_call_id is not null
+    group by pbx_id, source_call_id
+    having count(*) filter (where state = 'ticket') > 1
 ),
 
 keyed as (
@@ -186,7 +81,7 @@ with_pauses as (
                 partition by pbx_id, source_call_id
                 order by started_at, ticket_id
                 rows between unbounded preceding and 1 preceding
-            ) + {{ call_identity_pause() }},
+            ) + {{ call_identity_pause('model') }},
             false
         ) as begins_call
     from keyed
@@ -265,7 +160,7 @@ final as (
         legs.ticket_id,
         legs.call_id,
         legs.leg_count,
-        (select max(builds.build_id) from builds) as build_id,
+        (select max(builds.build_id) from {{ source('raw', 'builds') }} as builds) as build_id,
         legs.batch_id,
         legs.is_phantom,
         invoice_calls.ticket_id is not null as is_invoiced

@@ -27,19 +27,14 @@ touched_legs as (
 
     union all
 
-    -- Legs of other batches that a late leg brought back.
     select
-        staged.pbx_id,
-        staged.direction,
-        staged.caller_number,
-        staged.called_number,
-        staged.presented_number
-    from {{ ref('int_calls__legs_to_build') }} as legs_to_build
-    inner join {{ ref('int_tickets__staged') }} as staged
-        on legs_to_build.ticket_id = staged.ticket_id
-    where
-        legs_to_build.batch_id <> all({{ batches_to_build() }})
-        and staged.state = 'ticket'
+        pbx_id,
+        direction,
+        caller_number,
+        called_number,
+        presented_number
+    from {{ ref('int_calls__late_legs') }}
+    where state = 'ticket'
 ),
 
 distinct_numbers as (

@@ -1,6 +1,7 @@
 {#- The rate of each number that this build rates, in each tariff version that prices it. Replaced by each build. -#}
 {{ config(
     materialized='table',
+    unlogged=true,
     tags=['build'],
     post_hook="analyze {{ this }}",
 ) }}

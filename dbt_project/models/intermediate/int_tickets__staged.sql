@@ -23,7 +23,7 @@
 ] -%}
 
 with tickets as (
-    {%- for staging_view in staging_views %}
+    {%- for staging_view in of_models_to_build(staging_views) %}
     select * from {{ staging_view }}
     {%- if not loop.last %}
 
@@ -35,8 +35,7 @@ with tickets as (
 final as (
     select tickets.*
     from tickets
-    -- An array and no `in (select ...)`: only so does the filter reach raw.tickets through the views.
-    where tickets.batch_id = any(array(select batches.batch_id from {{ source('raw', 'batches_to_build') }} as batches))
+    where tickets.batch_id = any({{ batches_to_build() }})
 )
 
 select * from final

@@ -35,7 +35,7 @@ port = {port}
 unix_socket_directories = ''
 password_encryption = 'scram-sha-256'
 max_connections = 120
-shared_buffers = '512MB'
+shared_buffers = '{buffers_mib}MB'
 work_mem = '64MB'
 maintenance_work_mem = '256MB'
 max_wal_size = '4GB'
@@ -100,7 +100,9 @@ class EmbeddedPostgres:
                 f"Port {self.port} is taken by another program: stop it, or set "
                 "TOLLHOUSE_POSTGRES_PORT to a free port."
             )
-        (self.data / "tollhouse.conf").write_text(CONFIGURATION.format(port=self.port))
+        (self.data / "tollhouse.conf").write_text(
+            CONFIGURATION.format(port=self.port, buffers_mib=_buffers_mib())
+        )
         started = self._run(
             "pg_ctl",
             "start",
@@ -230,3 +232,9 @@ def _give_to_server_user(folder: Path) -> None:
         return
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _buffers_mib() -> int:
+    """An eighth of the machine's memory, within 128 MiB and 4 GiB: Airflow lives there too."""
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(max(memory_bytes // 8 // 2**20, 128), 4096)

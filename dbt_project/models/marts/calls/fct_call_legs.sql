@@ -11,7 +11,13 @@
         {'columns': ['service_id', 'billing_month']},
         {'columns': ['source_call_id', 'started_at']},
     ],
-    post_hook=["{{ move_invoiced_legs() }}", "{{ analyze_when_grown(this) }}"],
+    post_hook=[
+        "{{ move_invoiced_legs() }}",
+        "{{ analyze_when_grown(this, [
+            'ticket_id', 'call_id', 'batch_id', 'pbx_id', 'source_call_id', 'started_at', 'service_id', 'billing_month',
+            'rating_state', 'is_billable',
+        ]) }}",
+    ],
 ) }}
 
 with final as (

@@ -1,0 +1,131 @@
+{#-
+Tickets of other batches that this build touches too: the legs of calls that own a leg of a touched batch (it may be gone now), the
+legs of calls that a touched leg may belong to, and what a killed build left undone. Replaced by each build, and mostly empty.
+-#}
+{{ config(
+    materialized='table',
+    tags=['build'],
+    post_hook="analyze {{ this }}",
+) }}
+
+{%- set earlier_legs = earlier_call_legs() %}
+{%- set earlier_work_list = earlier_work_list() %}
+{%- set columns = [
+    'pbx_id', 'model', 'source_call_id', 'direction', 'outcome', 'caller_number', 'called_number', 'presented_number', 'trunk_out',
+    'talk_seconds', 'started_at', 'ended_at',
+] -%}
+
+with left_over as (
+    select
+        staged.ticket_id,
+        staged.batch_id,
+        staged.state,
+        {%- for column in columns %}
+        staged.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('int_tickets__staged') }} as staged
+    where
+        {%- if earlier_work_list %}
+        staged.ticket_id = any(array(
+            select work_list.ticket_id
+            from {{ earlier_work_list }} as work_list
+            inner join {{ source('raw', 'builds') }} as builds
+                on work_list.build_id = builds.build_id
+            where
+                builds.finished_at is null
+                -- The touched batches themselves are open still.
+                and work_list.batch_id <> all({{ batches_to_build() }})
+        ))
+        {%- else %}
+        false
+        {%- endif %}
+),
+
+{%- if earlier_legs %}
+
+touched_tickets as (
+    select
+        ticket_id,
+        pbx_id,
+        source_call_id,
+        started_at,
+        ended_at
+    from {{ ref('int_tickets__staged') }}
+    where batch_id = any({{ batches_to_build() }})
+
+    union all
+
+    select
+        ticket_id,
+        pbx_id,
+        source_call_id,
+        started_at,
+        ended_at
+    from left_over
+),
+
+touched_identities as (
+    select
+        pbx_id,
+        source_call_id,
+        min(started_at) as first_started_at,
+        max(coalesce(ended_at, started_at)) as last_ended_at
+    from touched_tickets
+    where source_call_id is not null
+    group by pbx_id, source_call_id
+),
+
+affected_calls as (
+    select earlier_legs.call_id
+    from {{ earlier_legs }} as earlier_legs
+    where earlier_legs.batch_id = any({{ batches_to_build() }})
+
+    union
+
+    select earlier_legs.call_id
+    from left_over
+    inner join {{ earlier_legs }} as earlier_legs
+        on left_over.ticket_id = earlier_legs.ticket_id
+
+    union
+
+    select earlier_legs.call_id
+    from touched_identities
+    inner join {{ earlier_legs }} as earlier_legs
+        on
+            touched_identities.pbx_id = earlier_legs.pbx_id
+            and touched_identities.source_call_id = earlier_legs.source_call_id
+            and earlier_legs.started_at <= touched_identities.last_ended_at + {{ longest_call_identity_pause() }}
+            and earlier_legs.started_at
+            >= touched_identities.first_started_at - {{ longest_leg() }} - {{ longest_call_identity_pause() }}
+),
+
+legs_of_affected_calls as (
+    select
+        earlier_legs.ticket_id,
+        earlier_legs.batch_id,
+        'ticket' as state,
+        {%- for column in columns %}
+        earlier_legs.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ earlier_legs }} as earlier_legs
+    inner join affected_calls
+        on earlier_legs.call_id = affected_calls.call_id
+    left join touched_tickets
+        on earlier_legs.ticket_id = touched_tickets.ticket_id
+    where touched_tickets.ticket_id is null
+),
+{%- endif %}
+
+final as (
+    select * from left_over
+
+    {%- if earlier_legs %}
+
+    union all
+
+    select * from legs_of_affected_calls
+    {%- endif %}
+)
+
+select * from final
