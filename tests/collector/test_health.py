@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,12 @@ from tests.conftest import free_port
 from tollhouse.collector.health import STATES_IN_WORDS, PbxHealth, backlog_bytes
 from tollhouse.collector.pace import Pace
 from tollhouse.collector.segment import TERMINATED
-from tollhouse.collector.spool import last_records, write_landed
+from tollhouse.collector.spool import (
+    IDENTITY_FILE,
+    LANDED_FILE,
+    last_records,
+    write_landed,
+)
 from tollhouse.collector.spool_writer import Rotation, SpoolWriter, now_us
 from tollhouse.collector.status import State
 from tollhouse.collector.stream import PbxStream
@@ -135,6 +141,18 @@ def test_what_is_lost_refused_or_held_back_is_told_and_is_no_alarm(tmp_path: Pat
         "3 connections refused; the last: 198.51.100.7 is not among allowed_peers",
         "1,200 times reading was held back, because tickets came too fast",
     ]
+
+
+def test_a_spool_that_cannot_be_read_hides_no_pbx(tmp_path: Path) -> None:
+    health = health_of(installation(tmp_path, {"paris_hq": 0}, free_port()))
+    folder = health.stream.folder
+    folder.mkdir(parents=True)
+    (folder / IDENTITY_FILE).write_text("no identity")
+    (folder / LANDED_FILE).write_text("1:256 no identity")
+    assert health.describe()["backlog_bytes"] is None
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    assert health.describe()["backlog_bytes"] is None
 
 
 def test_the_backlog_is_what_lies_between_landed_and_on_disk(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tollhouse.collector.segment import HEADER_BYTES, segment_numbers, segment_path
 from tollhouse.collector.silence import is_silent
-from tollhouse.collector.spool import read_landed
+from tollhouse.collector.spool import SpoolError, read_landed
 from tollhouse.collector.stream import PbxStream
 from tollhouse.settings import Settings
 
@@ -75,7 +75,6 @@ class PbxHealth:
         # A PBX that never said a word is silent since the collector started.
         heard_at = status.last_ticket_at or self._watched_since
         silent = is_silent(pbx, heard_at, now)
-        disk = os.statvfs(self.stream.folder) if self.stream.folder.exists() else None
         told = asdict(status)
         told["position"] = f"{told.pop('segment')}:{told.pop('offset')}"
         return {
@@ -86,8 +85,7 @@ class PbxHealth:
             "is_silent": silent,
             "silent_since": _for_json(heard_at) if silent else None,
             "tickets_per_minute": self.tickets_per_minute(),
-            "backlog_bytes": backlog_bytes(self.stream),
-            "disk_free_bytes": disk.f_bavail * disk.f_frsize if disk else None,
+            **self._spool_figures(),
             "alarms": self._alarms(heard_at if silent else None),
             "notices": self._notices(),
         }
@@ -99,6 +97,18 @@ class PbxHealth:
         started_at, count = self._samples[0]
         minutes = max(time.monotonic() - started_at, 1) / 60
         return round((self.stream.status.record_count - count) / minutes, 1)
+
+    def _spool_figures(self) -> dict[str, int | None]:
+        """Return what the spool's folder tells; one that cannot be read must not hide the others.
+
+        Why it cannot be read is in the state, since the stream cannot write there either.
+        """
+        try:
+            disk = os.statvfs(self.stream.folder)
+            backlog = backlog_bytes(self.stream)
+        except (OSError, SpoolError):
+            return {"backlog_bytes": None, "disk_free_bytes": None}
+        return {"backlog_bytes": backlog, "disk_free_bytes": disk.f_bavail * disk.f_frsize}
 
     def _alarms(self, silent_since: datetime | None) -> list[str]:
         status = self.stream.status
@@ -177,7 +187,8 @@ async def serve_health(streams: Iterable[PbxStream], port: int) -> asyncio.Serve
                 writer.write(response)
                 await writer.drain()
         except (OSError, TimeoutError, ValueError) as error:
-            logger.warning("health request not answered: %s", error)
+            # Whoever asks sees it; one that asks nonsense without end must not fill the log.
+            logger.debug("health request not answered: %s", error)
         finally:
             writer.close()
 
