@@ -140,12 +140,13 @@ class SpoolFeed:
 
         count_before = len(pieces)
         try:
-            if self._spool.is_due_for_rotation():
+            async with self._writing:
+                opens_segment = self._spool.is_due_for_new_segment()
+                if not opens_segment:
+                    append()
+            if opens_segment:
                 async with self._file_in_use, self._writing:
                     await _in_thread(append)
-            else:
-                async with self._writing:
-                    append()
         finally:
             if len(pieces) < count_before:  # also when this was cancelled while the thread wrote
                 self._note_appended(group)

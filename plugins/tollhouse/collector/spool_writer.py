@@ -155,7 +155,7 @@ class SpoolWriter:
         taken = list(pieces)
         if not taken:
             return 0
-        if self.is_due_for_rotation():
+        if self._is_due_for_rotation():
             self._close_segment()
         if self._file is None:
             self._open_segment(speaker)
@@ -178,15 +178,20 @@ class SpoolWriter:
         speaker.next_ordinal += len(packed)
         return len(packed)
 
-    def is_due_for_rotation(self) -> bool:
-        """Whether the next append closes the present segment, which waits for the disk.
+    def is_due_for_new_segment(self) -> bool:
+        """Whether the next append opens a segment, which waits for the disk."""
+        return self._file is None or self._is_due_for_rotation()
+
+    def _is_due_for_rotation(self) -> bool:
+        """Whether the next append closes the present segment.
 
         A line that came in pieces so far is not cut by a rotation, unless it has no end.
         """
         if self._file is None:
             return False
         segment_bytes = self.rotation.segment_bytes
-        if any(connection.is_within_line for connection in self._connections.values()):
+        # A copy: another thread may begin a connection meanwhile.
+        if any(connection.is_within_line for connection in tuple(self._connections.values())):
             return self.end_offset >= 2 * segment_bytes
         return (
             self.end_offset >= segment_bytes
@@ -306,7 +311,7 @@ class SpoolWriter:
         self.synced_offset = HEADER_BYTES
         self.data_end_offset = HEADER_BYTES
         self._opened_at_us = opened_at_us
-        for connection in self._connections.values():
+        for connection in tuple(self._connections.values()):
             # The header introduces a connection that has the segment for itself.
             connection.is_in_segment = not connection.shares_segment
 
