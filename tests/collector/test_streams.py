@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -53,6 +55,11 @@ def visit(site: Collecting) -> socket.socket:
             ["192.0.2.10", "198.51.100.0/24", "2001:db8::/32"],
             ["192.0.2.10", "::ffff:192.0.2.10", "198.51.100.77", "2001:db8::9"],
             ["127.0.0.1", "192.0.2.11", "2001:db9::1", "fe80::1%eth0"],
+        ),
+        (
+            ["::ffff:192.0.2.10", "::ffff:198.51.100.0/120"],
+            ["192.0.2.10", "::ffff:192.0.2.10", "198.51.100.77"],
+            ["192.0.2.11", "::1", "2001:db8::1"],
         ),
     ],
 )
@@ -110,6 +117,7 @@ def test_a_stranger_is_closed_unread_and_the_pbx_is_still_heard(tmp_path: Path) 
         ({"connections": 2}, "settings.connections is 2: it is one or many"),
         ({"allowed_peers": "192.0.2.10"}, "settings.allowed_peers is '192.0.2.10': it is a list"),
         ({"allowed_peers": ["192.0.2.0/33"]}, "does not appear to be an IPv4 or IPv6 network"),
+        ({"login": "false"}, "settings.login is 'false': it is true or false"),
         ({"max_connections": 0}, "settings.max_connections is 0: it is a whole number"),
         ({"max_tickets_per_second": "many"}, "settings.max_tickets_per_second is 'many'"),
     ],
@@ -194,6 +202,33 @@ def test_of_one_connection_the_newest_wins_however_many_come_at_once(tmp_path: P
         wait_until(lambda: site.spooled() == TICKETS)
         assert site.status().connection_count == 1
         assert {record.connection for record in site.records()} == {30}
+
+
+def test_what_a_replaced_connection_still_says_is_kept_when_collecting_stops_then(
+    tmp_path: Path,
+) -> None:
+    pace = replace(PACE, farewell_seconds=1)
+    entry = (pbx_of(direction="listen"), dialled(free_port()))
+    with collecting(tmp_path, entry, pace=pace) as site:
+        older = visit(site)
+        wait_until(lambda: site.status().connection == 1)
+        newer = visit(site)
+        time.sleep(0.2)  # so that the older one is taken leave of
+        older.sendall(TICKETS)
+        time.sleep(0.2)  # so that it is heard before collecting stops
+    assert site.spooled() == TICKETS
+    older.close()
+    newer.close()
+
+
+def test_an_orderly_stop_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with listening(tmp_path) as site, visit(site) as pbx:
+        pbx.sendall(TICKETS)
+        wait_until(lambda: site.status().record_count == 2)
+        stopping_at = len(caplog.records)
+    later = caplog.records[stopping_at:]
+    assert [record for record in later if record.levelno >= logging.WARNING] == []
+    assert site.status().state == "stopped"
 
 
 def test_peers_that_are_cut_in_the_middle_of_a_ticket_leave_it_marked(tmp_path: Path) -> None:

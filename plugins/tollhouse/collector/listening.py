@@ -89,6 +89,9 @@ class _Visit:
 
     task: asyncio.Task[None] | None = None
     conversation: Conversation | None = None
+    is_dismissed: bool = False
+    #: Why it is dismissed; nothing when collecting stops.
+    dismissed_for: PeerLostError | None = None
 
 
 class Reception:
@@ -101,7 +104,7 @@ class Reception:
         tls: ssl.SSLContext | None,
         pace: Pace,
         begin: Callable[[Line], Conversation],
-        end: Callable[[Exception], None],
+        end: Callable[[Exception | None], None],
     ) -> None:
         """Prepare to receive.
 
@@ -111,7 +114,7 @@ class Reception:
             tls: what connections are encrypted with, if they are.
             pace: times and sizes.
             begin: makes the conversation of a new line.
-            end: told how a conversation ended, the ordinary way or not.
+            end: told how a conversation ended, the ordinary way or not; None: collecting stops.
         """
         self._settings = settings
         self._gate = gate
@@ -138,7 +141,7 @@ class Reception:
             await asyncio.wait(accepting)
             for port in ports:
                 port.close()
-            await self._dismiss(self._visits)
+            await self._dismiss(self._visits, None)
 
     async def _accept_from(self, port: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -173,7 +176,8 @@ class Reception:
         while len(self._visits) >= self._settings.max_connections:
             longest_quiet = self._longest_quiet()
             if longest_quiet is not None:
-                await self._dismiss({longest_quiet})
+                reason = PeerLostError("it said nothing for long and makes room for another")
+                await self._dismiss({longest_quiet}, reason)
                 continue
             if not is_told:
                 self._gate.note_full(self._settings.max_connections)
@@ -211,7 +215,7 @@ class Reception:
             self._faults.put_nowait(error)
         except asyncio.CancelledError:
             if visit.conversation is not None:
-                self._end(PeerLostError("a newer connection takes its place, or collecting stops"))
+                self._end(visit.dismissed_for)
             raise
         finally:
             self._visits.discard(visit)
@@ -230,15 +234,22 @@ class Reception:
                 if self._settings.connections == "one":
                     # A PBX that restarts leaves a connection that looks alive: the newer one is
                     # the true one.
-                    await self._dismiss({other for other in self._visits if other.conversation})
+                    others = {other for other in self._visits if other.conversation}
+                    await self._dismiss(others, PeerLostError("a newer connection takes its place"))
                 return self._begin(line)
         except BaseException:
             line.writer.close()
             raise
 
-    async def _dismiss(self, visits: set[_Visit]) -> None:
-        tasks = [visit.task for visit in visits if visit.task is not None]
-        for task in tasks:
-            task.cancel()
+    async def _dismiss(self, visits: set[_Visit], reason: PeerLostError | None) -> None:
+        """End connections and wait for their end: what they said is in the spool then."""
+        tasks = []
+        for visit in visits:
+            if visit.task is None:
+                continue
+            tasks.append(visit.task)
+            if not visit.is_dismissed:  # a second time would end it before it has spooled the rest
+                visit.is_dismissed, visit.dismissed_for = True, reason
+                visit.task.cancel()
         if tasks:
             await asyncio.wait(tasks)

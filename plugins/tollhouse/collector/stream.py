@@ -179,8 +179,10 @@ class PbxStream:
         self._note_connected(line.peer, number, settings)
         return conversation
 
-    def _end_visit(self, settings: StreamSettings, error: Exception) -> None:
+    def _end_visit(self, settings: StreamSettings, error: Exception | None) -> None:
         self._note_ended()
+        if error is None:
+            return
         if self.status.connection_count == 0:
             self.status.state = "listening"
         if isinstance(error, PeerLostError) and settings.connections == "many":

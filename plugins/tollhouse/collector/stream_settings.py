@@ -14,6 +14,9 @@ PeerNetwork = IPv4Network | IPv6Network
 #: Who may connect to a collector whose entry names nobody: this machine.
 LOOPBACK: tuple[PeerNetwork, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
+#: ::ffff:192.0.2.10 is 192.0.2.10 behind so many bits.
+_MAPPED_BITS = 96
+
 #: Far above what a PBX with ten thousand extensions sends, buffers handed over included.
 TICKETS_PER_SECOND = 10_000
 
@@ -67,6 +70,9 @@ def stream_settings(pbx: Pbx) -> StreamSettings:
     connections = pbx.settings.get("connections", defaults.connections)
     if connections not in ("one", "many"):
         raise _fault(pbx, "connections", connections, "it is one or many")
+    login = pbx.settings.get("login", True)
+    if not isinstance(login, bool):
+        raise _fault(pbx, "login", login, "it is true or false, without quotes")
     return StreamSettings(
         direction=direction,
         # One dialled connection is all there is.
@@ -86,9 +92,18 @@ def _networks(pbx: Pbx) -> tuple[PeerNetwork, ...]:
     if not isinstance(named, list) or not named:
         raise _fault(pbx, "allowed_peers", named, expected)
     try:
-        return tuple(ip_network(str(network)) for network in named)
+        return tuple(_network(str(network)) for network in named)
     except ValueError as error:
         raise _fault(pbx, "allowed_peers", named, f"{expected} ({error})") from error
+
+
+def _network(text: str) -> PeerNetwork:
+    """Return a network; one of IPv4 addresses that are written as IPv6 as what it is."""
+    network = ip_network(text)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 def _count(pbx: Pbx, key: str, default: int) -> int:
