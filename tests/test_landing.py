@@ -11,6 +11,7 @@ import pytest
 
 from tests.installed import batches, bodies, rows
 from tollhouse import landing, warehouse
+from tollhouse.bundles import bundled
 from tollhouse.framing import Ticket
 from tollhouse.landing import (
     BatchStart,
@@ -46,7 +47,7 @@ def landed(
         return land(
             connection,
             START,
-            [DeliveryTickets(delivery, found, cut_ordinals)],
+            [DeliveryTickets(delivery, bundled(found), cut_ordinals)],
             idlast_after=lambda: idlast_after,
         )
 
@@ -120,7 +121,7 @@ def test_a_pull_that_finds_nothing_new_leaves_no_trace(warehouse: Settings) -> N
         again = land(
             connection,
             with_idlast,
-            [DeliveryTickets(SEGMENT, tickets(1, 2))],
+            [DeliveryTickets(SEGMENT, bundled(tickets(1, 2)))],
             idlast_after=lambda: "2",
         )
     assert again == LandedBatch(None, 2, 0, 2, 0, "2", "2")

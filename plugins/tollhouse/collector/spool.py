@@ -11,10 +11,12 @@ import contextlib
 import logging
 import os
 import uuid
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +26,6 @@ from tollhouse.collector.segment import (
     END,
     ENDED,
     HEADER_BYTES,
-    MARKS,
     MAXIMUM_DATA_BYTES,
     OPEN,
     RECORD,
@@ -43,6 +44,9 @@ from tollhouse.collector.segment import (
 IDENTITY_FILE = "spool.id"
 LANDED_FILE = "spool.landed"
 PRUNED_FILE = "spool.pruned"
+
+#: So many records are handed over at a time to readers that can take several.
+GROUP_RECORDS = 256
 
 logger = logging.getLogger(__name__)
 
@@ -249,14 +253,19 @@ def read_spool(
             are missing.
         SpoolDamagedError: a record that was on disk does not hold its checksum.
     """
+    for records in read_groups(folder, segment=segment, offset=offset):
+        for record in records:
+            if with_ends or record.flags != ENDED:
+                yield record
+
+
+def read_groups(folder: Path, *, segment: int, offset: int) -> Iterator[list[SpoolRecord]]:
+    """Yield what ``read_spool`` yields with ends, a few hundred records of a segment at a time."""
     is_first = True
     try:
-        for record in _read_segments(folder, segment, offset):
-            if record.flags != ENDED:
-                is_first = False
-                yield record
-            elif with_ends:
-                yield record
+        for records in _read_segments(folder, segment, offset):
+            is_first = is_first and all(record.flags == ENDED for record in records)
+            yield records
     except SpoolError as error:
         if is_first:
             raise
@@ -269,15 +278,15 @@ def last_records(folder: Path, count: int) -> list[SpoolRecord]:
     for number in reversed(segment_numbers(folder)):
         found: deque[SpoolRecord] = deque(maxlen=count - len(records))
         with contextlib.suppress(SpoolError):
-            records_of_segment = _read_segment(folder, number, 0)
-            found.extend(record for record in records_of_segment if record.flags != ENDED)
+            for group in _read_segment(folder, number, 0):
+                found.extend(record for record in group if record.flags != ENDED)
         records.extendleft(reversed(found))
         if len(records) == count:
             break
     return list(records)
 
 
-def _read_segments(folder: Path, segment: int, offset: int) -> Iterator[SpoolRecord]:
+def _read_segments(folder: Path, segment: int, offset: int) -> Iterator[list[SpoolRecord]]:
     numbers = segment_numbers(folder)
     if not numbers and segment == 0:
         return
@@ -296,7 +305,12 @@ def _read_segments(folder: Path, segment: int, offset: int) -> Iterator[SpoolRec
             continue
         if number > expected:
             raise SpoolPositionError(_missing(folder, expected, number))
-        is_to_end = yield from _read_segment(folder, number, offset if number == segment else 0)
+        is_to_end = yield from _read_segment(
+            folder,
+            number,
+            offset if number == segment else 0,
+            is_followed=number < numbers[-1],
+        )
         if not is_to_end:
             return
         expected += 1
@@ -315,8 +329,10 @@ def _missing(folder: Path, expected: int, found: int) -> str:
     )
 
 
-def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecord, None, bool]:
-    """Yield a segment's records that are on disk; return whether it is closed."""
+def _read_segment(
+    folder: Path, number: int, start: int, *, is_followed: bool = False
+) -> Generator[list[SpoolRecord], None, bool]:
+    """Yield a segment's records that are on disk, in groups; return whether it is closed."""
     path = segment_path(folder, number)
     try:
         read_header(folder, number)
@@ -326,54 +342,72 @@ def _read_segment(folder: Path, number: int, start: int) -> Generator[SpoolRecor
         raise
     start = max(start, HEADER_BYTES)
     buffer = _read_from(path, number, start)
-    held: deque[SpoolRecord] = deque()
-    position = 0
-    while position + RECORD_BYTES <= len(buffer):
-        mark, flags, length, connection, crc, ordinal, arrived_at_us = RECORD.unpack_from(
-            buffer, position
-        )
-        end = position + RECORD_BYTES + length
-        if (
-            mark not in MARKS
-            or length > MAXIMUM_DATA_BYTES
-            or end > len(buffer)
-            or not record_is_whole(buffer, position, length, crc)
-        ):
-            break
-        if mark in (DATA, END):
-            held.append(
-                SpoolRecord(
-                    number,
-                    start + position,
-                    start + end,
-                    instant(arrived_at_us),
-                    connection,
-                    ordinal,
-                    buffer[position + RECORD_BYTES : end],
-                    flags if mark == DATA else ENDED,
-                )
-            )
-        elif mark == SYNC:
-            yield from _on_disk(held, ordinal)
-        elif mark == CLOSE:
-            yield from held
-            yield SpoolRecord(
-                number, start + position, start + end, instant(arrived_at_us), 0, 0, b"", ENDED
-            )
+    # A closed segment that others follow is on disk as a whole; of another, what its marks say.
+    synced_offset = start + len(buffer) if is_followed and is_closed(path) else 0
+    held: list[SpoolRecord] = []
+    position = _take_data(buffer, 0, start, number, held)
+    while (end := record_end(buffer, position)) is not None:
+        mark, _, _, connection, _, ordinal, arrived_at_us = RECORD.unpack_from(buffer, position)
+        if mark in (END, CLOSE):
+            whose = connection if mark == END else 0
+            place = (number, start + position, start + end, instant(arrived_at_us))
+            held.append(SpoolRecord(*place, whose, 0, b"", ENDED))
+        if mark == CLOSE:
+            yield from _groups(held)
             return True
-        if held and held[0].flags == ENDED:
-            # That a connection ended holds true even if a power cut takes this record back.
-            yield held.popleft()
-        position = end
-    if position < len(buffer) and _was_on_disk(buffer, position, start):
-        yield from held
+        if mark == SYNC:
+            synced_offset = max(synced_offset, ordinal)
+        count = _count_on_disk(held, synced_offset)
+        if count >= GROUP_RECORDS:
+            yield from _groups(held[:count])
+            del held[:count]
+        position = _take_data(buffer, position if mark == DATA else end, start, number, held)
+    is_damaged = position < len(buffer) and _was_on_disk(buffer, position, start)
+    yield from _groups(held if is_damaged else held[: _count_on_disk(held, synced_offset)])
+    if is_damaged:
         raise _damage(path, number, buffer, position, start)
     return False
 
 
-def _on_disk(held: deque[SpoolRecord], synced_offset: int) -> Iterator[SpoolRecord]:
-    while held and (held[0].next_offset <= synced_offset or held[0].flags == ENDED):
-        yield held.popleft()
+def _take_data(
+    buffer: bytes, position: int, base: int, number: int, taken: list[SpoolRecord]
+) -> int:
+    """Take a group of DATA records at most, and return where it ends or something else stands."""
+    # Done for every record there is, so nothing is looked up twice.
+    unpack, last, make = RECORD.unpack_from, len(buffer) - RECORD_BYTES, tuple.__new__
+    arrived_at, arrived_us = None, None
+    for _ in range(GROUP_RECORDS):
+        if position > last:
+            break
+        mark, flags, length, connection, crc, ordinal, arrived_at_us = unpack(buffer, position)
+        data_at = position + RECORD_BYTES
+        end = data_at + length
+        if mark != DATA or length > MAXIMUM_DATA_BYTES or end > len(buffer):
+            break
+        if not record_is_whole(buffer, position, length, crc):
+            break
+        if arrived_at_us != arrived_us:
+            arrived_at, arrived_us = instant(arrived_at_us), arrived_at_us
+        place = (number, base + position, base + end)
+        data = buffer[data_at:end]
+        record = (*place, arrived_at, connection, ordinal, data, flags)
+        taken.append(make(SpoolRecord, record))
+        position = end
+    return position
+
+
+def _count_on_disk(held: list[SpoolRecord], synced_offset: int) -> int:
+    """Return how many records are on disk for sure, from the first."""
+    count = bisect_right(held, synced_offset, key=attrgetter("next_offset"))
+    # That a connection ended holds true even if a power cut takes this record back.
+    while count < len(held) and held[count].flags == ENDED:
+        count += 1
+    return count
+
+
+def _groups(records: list[SpoolRecord]) -> Iterator[list[SpoolRecord]]:
+    for start in range(0, len(records), GROUP_RECORDS):
+        yield records[start : start + GROUP_RECORDS]
 
 
 def _read_from(path: Path, number: int, start: int) -> bytes:

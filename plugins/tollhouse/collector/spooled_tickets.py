@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from tollhouse.bundles import Bundle, bundled
+from tollhouse.collector.plain_lines import PlainLines
 from tollhouse.collector.segment import CUT_BY_DISCONNECT, ENDED, PIECE
 from tollhouse.collector.spool import SpoolRecord
 from tollhouse.framing import (
@@ -73,6 +75,8 @@ class SpooledTickets:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        is_of_lines = model.framing.kind not in WHOLE_RECORD_KINDS
+        self._plain_lines = PlainLines(model) if is_of_lines else None
         self._joiners: dict[int, _Joiner] = {}
         self._holding: set[int] = set()
         self._next_offset = 0
@@ -96,6 +100,19 @@ class SpooledTickets:
                 self._note_held(connection, joiner)
             if not self._holding:
                 self.safe_offset = record.next_offset
+
+    def bundles(self, groups: Iterable[list[SpoolRecord]]) -> Iterator[Bundle]:
+        """Take the next records in groups and yield the tickets that they complete in bundles."""
+        for records in groups:
+            bundle = None
+            if self._plain_lines is not None and not self._holding:
+                bundle = self._plain_lines.bundle(records)
+            if bundle is None:
+                yield from bundled(self.tickets(records))
+            else:
+                # Each record is a ticket whatever its connection said before: nobody holds any.
+                self._next_offset = self.safe_offset = records[-1].next_offset
+                yield bundle
 
     def release_complete(self, now: datetime) -> Iterator[Ticket]:
         """Yield what is held and so old that nothing can continue it."""

@@ -25,7 +25,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from tollhouse.framing import Ticket, frame_file
+from tollhouse.bundles import bundled
+from tollhouse.framing import frame_file
 from tollhouse.landing import Delivery, DeliveryTickets, KnownDelivery
 from tollhouse.pbx import FileDefaults
 from tollhouse.transports import FetchRequest, Interval, Progress, SourceError
@@ -242,7 +243,7 @@ def _as_delivery(
             )
     framed = frame_file(stream, request.pbx.known_model, start_offset=start, header=header)
     received_at = min(file.modified_at, datetime.now(UTC))
-    tickets = (ticket._replace(received_at=received_at) for ticket in framed.tickets)
+    tickets = () if repeated == file.size_bytes else framed.tickets
     return DeliveryTickets(
         Delivery(
             unit=file.name,
@@ -253,7 +254,7 @@ def _as_delivery(
             modified_at=file.modified_at,
             repeated_bytes=repeated,
         ),
-        cast("Iterator[Ticket]", iter(())) if repeated == file.size_bytes else tickets,
+        bundled(ticket._replace(received_at=received_at) for ticket in tickets),
     )
 
 

@@ -12,14 +12,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, dropwhile, groupby, takewhile
 from pathlib import Path
 
+from tollhouse.bundles import Bundle, bundled, chosen
 from tollhouse.collector.segment import ENDED
 from tollhouse.collector.spool import (
     SegmentState,
     SpoolError,
     SpoolRecord,
+    read_groups,
     read_landed,
     read_pruned,
-    read_spool,
     segment_states,
     spool_identity,
     write_landed,
@@ -75,12 +76,12 @@ def _fetch_new(
             "beginning, and its segments are new generations."
         )
         segment, offset = 0, 0
-    records = read_spool(folder, segment=segment, offset=offset, with_ends=True)
-    for number, of_segment in _by_segment(records):
+    groups = read_groups(folder, segment=segment, offset=offset)
+    for number, of_segment in _by_segment(groups):
         reader = SpooledTickets(request.pbx.known_model)
-        tickets = _tickets(reader, number, of_segment, progress)
+        bundles = _bundles(reader, number, of_segment, progress)
         delivery = _delivery(request, number, str(identity))
-        yield DeliveryTickets(delivery, tickets, reader.cut_ordinals)
+        yield DeliveryTickets(delivery, bundles, reader.cut_ordinals)
     if progress.idlast is not None and read_landed(folder) != position(progress.idlast):
         segment, offset = position(progress.idlast)
         progress.after_commit.append(lambda: write_landed(folder, segment=segment, offset=offset))
@@ -95,22 +96,22 @@ def _fetch_interval(
     touched = _touched(segment_states(folder), interval)
     if identity is None or not touched:
         return
-    records = takewhile(
-        lambda record: record.segment <= touched[-1],
-        read_spool(folder, segment=touched[0], offset=0, with_ends=True),
+    groups = takewhile(
+        lambda records: records[0].segment <= touched[-1],
+        read_groups(folder, segment=touched[0], offset=0),
     )
-    for number, of_segment in _by_segment(records):
+    for number, of_segment in _by_segment(groups):
         reader = SpooledTickets(request.pbx.known_model)
-        tickets = _tickets(reader, number, of_segment, Progress())
+        bundles = _bundles(reader, number, of_segment, Progress())
         yield DeliveryTickets(
             _delivery(request, number, str(identity)),
-            (
-                ticket
-                for ticket in tickets
-                if ticket.received_at and interval.start <= ticket.received_at < interval.end
-            ),
+            chosen(bundles, lambda ticket: _arrived_in(interval, ticket)),
             reader.cut_ordinals,
         )
+
+
+def _arrived_in(interval: Interval, ticket: Ticket) -> bool:
+    return ticket.received_at is not None and (interval.start <= ticket.received_at < interval.end)
 
 
 def _look_for_pruned(
@@ -155,20 +156,30 @@ def _delivery(request: FetchRequest, number: int, identity: str) -> Delivery:
     return Delivery(unit, generation, source_identity=identity)
 
 
-def _by_segment(records: Iterator[SpoolRecord]) -> Iterator[tuple[int, Iterator[SpoolRecord]]]:
+def _by_segment(
+    groups: Iterator[list[SpoolRecord]],
+) -> Iterator[tuple[int, Iterator[list[SpoolRecord]]]]:
     """Yield the segments with their records, from the first that bears data."""
-    for number, of_segment in groupby(records, key=lambda record: record.segment):
-        from_data_on = dropwhile(lambda record: record.flags == ENDED, of_segment)
+    for number, of_segment in groupby(groups, key=lambda records: records[0].segment):
+        from_data_on = dropwhile(_is_without_data, of_segment)
         first = next(from_data_on, None)
         if first is not None:
+            first = list(dropwhile(lambda record: record.flags == ENDED, first))
             yield number, chain([first], from_data_on)
 
 
-def _tickets(
-    reader: SpooledTickets, number: int, records: Iterator[SpoolRecord], progress: Progress
-) -> Iterator[Ticket]:
+def _is_without_data(records: list[SpoolRecord]) -> bool:
+    return all(record.flags == ENDED for record in records)
+
+
+def _bundles(
+    reader: SpooledTickets,
+    number: int,
+    groups: Iterator[list[SpoolRecord]],
+    progress: Progress,
+) -> Iterator[Bundle]:
     """Yield the complete tickets; IDLAST then stands before what may still go on."""
-    first = next(records)
-    yield from reader.tickets(chain([first], records))
-    yield from reader.release_complete(datetime.now(UTC))
-    progress.idlast = f"{number}:{reader.safe_offset or first.offset}"
+    first = next(groups)
+    yield from reader.bundles(chain([first], groups))
+    yield from bundled(reader.release_complete(datetime.now(UTC)))
+    progress.idlast = f"{number}:{reader.safe_offset or first[0].offset}"

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 import mysql.connector
 from mysql.connector import errorcode
 
+from tollhouse.bundles import bundled
 from tollhouse.connections import PbxConnection
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
@@ -101,7 +102,7 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
             if request.interval is not None:
                 rows = _interval_rows(database, source, pbx, request.interval)
                 generation = known.generation if known else 1
-                yield DeliveryTickets(Delivery(source.unit, generation), rows)
+                yield DeliveryTickets(Delivery(source.unit, generation), bundled(rows))
             else:
                 yield from _fetch_new(request, progress, database, source, known)
     except mysql.connector.Error as error:
@@ -280,7 +281,7 @@ def _fetch_new(
     after = -1 if idlast is None else idlast
     rows = read_rows(database, source, after=after, page_rows=page_rows)
     yield DeliveryTickets(
-        Delivery(source.unit, generation), _looked_at(chain(overlap, rows), progress)
+        Delivery(source.unit, generation), bundled(_looked_at(chain(overlap, rows), progress))
     )
 
 
