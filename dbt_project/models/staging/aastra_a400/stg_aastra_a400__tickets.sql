@@ -130,6 +130,7 @@ verdicts as (
                         else 'unknown_layout:layout'
                     end
             when substr(line, 2) like e'%\t%' then 'second_ticket_inside:layout'
+            when substr(line, 2) ~ '[\x01-\x1f\x7f]' then 'control_byte_inside:layout'
             when network_code is null or manner_code is null then 'unknown_code:SC'
             when local_start is null then 'no_such_day:DATE'
             when time_of_day is null then 'no_such_time:TIME'

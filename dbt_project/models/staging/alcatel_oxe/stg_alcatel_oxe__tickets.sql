@@ -242,6 +242,8 @@ verdicts as (
             when is_second_ticket_inside then 'second_ticket_inside:layout'
             when length(line) < width then 'truncated:layout'
             when btrim(substr(line, width + 1), e' \t\r\n') <> '' then 'line_too_long:layout'
+            when called || charged || calling || initial_dialled || access_code ~ '[\x01-\x1f\x7f]'
+                then 'control_byte_inside:layout'
             when read_direction is null then 'unknown_code:CallType'
             {%- for moment, name in [('start', 'StartDateTime'), ('end', 'EndDateTime')] %}
             when local_{{ moment }} is null then 'no_such_time:{{ name }}'
