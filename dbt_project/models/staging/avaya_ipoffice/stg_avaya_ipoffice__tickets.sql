@@ -8,7 +8,8 @@
     'call_start': 1, 'connected_time': 2, 'ring_time': 3, 'caller': 4, 'call_direction': 5, 'called': 6, 'dialled': 7, 'account': 8,
     'is_internal': 9, 'call_id': 10, 'continuation': 11, 'party1_device': 12, 'party1_name': 13, 'party2_device': 14,
     'party2_name': 15, 'hold_time': 16, 'park_time': 17, 'auth_valid': 18, 'auth_code': 19, 'call_charge': 21, 'currency': 22,
-    'call_units': 24, 'targeting_cause': 28, 'targeter': 29, 'targeted_number': 30, 'caller_server': 31, 'caller_server_id': 32,
+    'charge_at_user_change': 23, 'call_units': 24, 'units_at_user_change': 25, 'cost_per_unit': 26, 'mark_up': 27,
+    'targeting_cause': 28, 'targeter': 29, 'targeted_number': 30, 'caller_server': 31, 'caller_server_id': 32,
     'record_time': 35,
 } -%}
 {#- The start of a ticket wherever it stands; the record time of recent releases looks the same. -#}
@@ -34,10 +35,10 @@ tickets as (
         tickets.received_at,
         pbxs.time_zone,
         pbxs.answer_threshold_seconds,
-        -- NULs (kept by framing as \x00) and a byte order mark may stand before the first field.
+        -- NULs (kept by framing as \x00) and a byte order mark may stand before the first field, NULs behind the last.
         case
-            when ascii(tickets.body) between 48 and 57 then tickets.body
-            else regexp_replace(tickets.body, '^(\\x00|\uFEFF|[[:space:]])+', '')
+            when ascii(tickets.body) between 48 and 57 and right(tickets.body, 4) <> '\x00' then tickets.body
+            else regexp_replace(tickets.body, '^(\\x00|\uFEFF|[[:space:]])+|(\\x00)+$', '', 'g')
         end as line
     from {{ source('raw', 'tickets') }} as tickets
     inner join {{ source('raw', 'deliveries') }} as deliveries on tickets.delivery_id = deliveries.delivery_id
@@ -102,14 +103,20 @@ numbers as (
         party1_device like 'T%' as is_party1_trunk,
         party2_device like 'T%' as is_party2_trunk,
         case when party1_device like 'E%' then 1 when party2_device like 'E%' then 2 end as extension_party,
-        party1_device ~ '^V9[0-9]{3}$' or party2_device ~ '^V9[0-9]{3}$' as is_with_voicemail,
+        -- Voicemail that answers is the second party, or the first of a call that came in; else it is voicemail that calls.
+        party2_device ~ '^V9[5-9][0-9]{2}$'
+        or party2_device like 'V%' and party2_name like 'VM Channel%'
+        or call_direction = 'I'
+        and (party1_device ~ '^V9[5-9][0-9]{2}$' or party1_device like 'V%' and party1_name like 'VM Channel%')
+            as is_with_voicemail,
         party2_device in ('V8000', 'Barred') or party2_name = 'Barred' as is_without_target,
         -- Of a SIP party the address follows its number.
         {%- for number in ['caller', 'called', 'dialled'] %}
-        coalesce(nullif(split_part({{ number }}, '@', 1), ''), nullif({{ number }}, '')) as {{ number }}_number,
+        coalesce(substring({{ number }} from '^(?:sips?:)?([^@]+)'), nullif({{ number }}, '')) as {{ number }}_number,
         {%- endfor %}
         case when targeting_cause like 'HG%' then nullif(targeter, '') end as targeting_group,
-        case when targeting_cause not like 'HG%' then nullif(targeter, '') end as targeting_user
+        -- Lines, routes and attendants target calls too.
+        case when targeting_cause like 'U%' then nullif(targeter, '') end as targeting_user
     from fields
 ),
 
@@ -121,6 +128,7 @@ verdicts as (
         *,
         case
             when time_zone is null then 'unknown_time_zone:time_zone'
+            when line = '' then 'control_bytes'
             when line ~* '^"?call[ _]?start' then 'column_names'
             when not has_start then 'unknown_layout:layout'
             when octet_length(line) > 2000 then 'line_too_long:layout'
@@ -133,8 +141,9 @@ verdicts as (
             when start_second_of_day is null then 'no_such_time:call_start'
             when connected_seconds is null then 'no_such_duration:connected_time'
             when ring is null then 'unknown_value:ring_time'
+            -- Groups are called by their names, in any letters.
             {%- for number in ['caller', 'called', 'dialled'] %}
-            when {{ number }} ~ '[^ -~]|[\\]' then 'unknown_value:{{ number }}'
+            when {{ number }} ~ '[\x01-\x1f\x7f-\x9f\\]' then 'unknown_value:{{ number }}'
             {%- endfor %}
             when call_direction not in ('I', 'O') then 'unknown_code:direction'
             -- One of the maker's examples prints the letter.
@@ -147,7 +156,12 @@ verdicts as (
             when park_seconds is null then 'unknown_value:park_time'
             when auth_valid not in ('', '0', '1') then 'unknown_code:auth_valid'
             when call_charge !~ '^([0-9]{1,11}([.][0-9]{1,6})?)?$' then 'unknown_value:call_charge'
+            when currency ~ '[0-9]' then 'unknown_value:currency'
+            when charge_at_user_change !~ '^[0-9.]*$' then 'unknown_value:charge_at_user_change'
             when call_units !~ '^[0-9]{0,9}$' then 'unknown_value:call_units'
+            {%- for field in ['units_at_user_change', 'cost_per_unit', 'mark_up'] %}
+            when {{ field }} !~ '^[0-9.]*$' then 'unknown_value:{{ field }}'
+            {%- endfor %}
             when caller_server !~ '^$|[.:]' or caller_server_id ~ '[.:]' then 'unknown_value:caller_server'
             when record_time !~ '^$|:' then 'unknown_value:record_time'
             -- No release ends there, and what stands last may be half of a value.
@@ -174,9 +188,9 @@ directions as (
         coalesce(converted - gone_back, converted) as instant,
         case
             when fault is not null then null
-            when is_party1_trunk and is_party2_trunk then 'transit'
             -- A call to another site of the network is internal too, and seizes a trunk.
             when is_internal <> '0' then 'internal'
+            when is_party1_trunk and is_party2_trunk then 'transit'
             when call_direction = 'I' then 'incoming'
             else 'outgoing'
         end as direction
@@ -193,11 +207,12 @@ outcomes as (
         ) as is_unsupervised,
         case
             when not is_ticket then null
+            -- Whoever is connected hears a tone.
+            when is_without_target then 'failed'
             when connected_seconds > 0 and is_with_voicemail then 'answered_by_machine'
             when direction in ('outgoing', 'transit') and connected_seconds < answer_threshold_seconds and connected_seconds > 0
                 then 'no_answer'
             when connected_seconds > 0 then 'answered'
-            when is_without_target then 'failed'
             -- Another segment follows: somebody else may have taken the call.
             when continuation = '1' then 'redirected'
             else 'no_answer'
@@ -222,7 +237,11 @@ calls as (
 final as (
     select
         ticket_id,
-        case when is_ticket then 'ticket' when fault = 'column_names' then 'ignored' else 'rejected' end as state,
+        case
+            when is_ticket then 'ticket'
+            when fault in ('column_names', 'control_bytes') then 'ignored'
+            else 'rejected'
+        end as state,
         nullif(split_part(fault, ':', 1), '') as state_reason,
         nullif(split_part(fault, ':', 2), '') as state_field,
         pbx_id,
@@ -268,19 +287,19 @@ final as (
         null::text as subsidiary_name,
         case
             when not is_ticket then null
-            when direction = 'transit' then party1_device
+            when is_party1_trunk and is_party2_trunk then party1_device
             when call_direction = 'I' and is_party1_trunk then party1_device
             when call_direction = 'I' and is_party2_trunk then party2_device
         end as trunk_in,
         case
             when not is_ticket then null
-            when direction = 'transit' then party2_device
+            when is_party1_trunk and is_party2_trunk then party2_device
             when call_direction = 'O' and is_party2_trunk then party2_device
             when call_direction = 'O' and is_party1_trunk then party1_device
         end as trunk_out,
         case when is_ticket then nullif(account, '') end as account_code,
         -- Recent releases print n/a whatever was entered.
-        case when is_ticket then nullif(nullif(auth_code, ''), 'n/a') end as authorization_code,
+        case when is_ticket and lower(auth_code) not in ('', 'n/a') then auth_code end as authorization_code,
         case when is_ticket then false end as is_private,
         case when is_ticket then is_unsupervised end as is_estimated,
         -- Targeters are named, not numbered, unless users are named by their extensions.
@@ -289,7 +308,8 @@ final as (
         null::text as transferred_to,
         case when is_ticket then nullif(call_units, '')::int end as pulses,
         case when is_ticket then nullif(call_charge, '') end::numeric(18, 6) as pbx_charge_amount,
-        case when is_ticket and call_charge <> '' then nullif(currency, '') end as pbx_charge_currency,
+        -- Free text of the PBX: a code is one, a sign is not.
+        case when is_ticket and call_charge <> '' and currency ~ '^[A-Z]{3}$' then currency end as pbx_charge_currency,
         case when is_ticket then length(call_start) = 16 end as time_is_minute,
         case when is_ticket then false end as time_year_inferred,
         case when is_ticket then gone_back is not null end as time_dst_ambiguous,
