@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import mysql.connector
 from mysql.connector import errorcode
 
-from tollhouse.bundles import bundled
+from tollhouse.bundles import Bundle, bundled
 from tollhouse.connections import PbxConnection
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
@@ -100,9 +100,9 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
             source = find_source(database, pbx)
             known = request.known.current([source.unit]).get(source.unit)
             if request.interval is not None:
-                rows = _interval_rows(database, source, pbx, request.interval)
+                pages = _interval_pages(database, source, pbx, request.interval)
                 generation = known.generation if known else 1
-                yield DeliveryTickets(Delivery(source.unit, generation), bundled(rows))
+                yield DeliveryTickets(Delivery(source.unit, generation), pages)
             else:
                 yield from _fetch_new(request, progress, database, source, known)
     except mysql.connector.Error as error:
@@ -220,7 +220,23 @@ def read_rows(
     condition: str = "",
     page_rows: int = 10_000,
 ) -> Iterator[Ticket]:
-    """Yield the rows with an id above ``after``, up to ``until``, page by page in order of id."""
+    """Yield the rows with an id above ``after``, up to ``until``, in order of id."""
+    pages = read_pages(
+        database, source, after=after, until=until, condition=condition, page_rows=page_rows
+    )
+    return chain.from_iterable(page.tickets() for page in pages)
+
+
+def read_pages(
+    database: Any,
+    source: Source,
+    *,
+    after: int,
+    until: int | None = None,
+    condition: str = "",
+    page_rows: int = 10_000,
+) -> Iterator[Bundle]:
+    """Yield the same rows as ``read_rows``, a page a bundle."""
     key = quoted_name(source.key)
     bounds = [condition] if condition else []
     if until is not None:
@@ -233,8 +249,10 @@ def read_rows(
         )
         page = _rows(database, query)
         received_at = datetime.now(UTC)
-        for row in page:
-            yield Ticket(int(row[0]), _body(database, source, row), received_at)
+        if page:
+            ids = [int(row[0]) for row in page]
+            bodies = [_body(database, source, row) for row in page]
+            yield Bundle(ids, bodies, [received_at] * len(ids))
         if len(page) < page_rows:
             return
         after = int(page[-1][0])
@@ -279,18 +297,18 @@ def _fetch_new(
             generation, idlast, overlap = generation + 1, None, []
             progress.idlast = None
     after = -1 if idlast is None else idlast
-    rows = read_rows(database, source, after=after, page_rows=page_rows)
+    pages = read_pages(database, source, after=after, page_rows=page_rows)
     yield DeliveryTickets(
-        Delivery(source.unit, generation), bundled(_looked_at(chain(overlap, rows), progress))
+        Delivery(source.unit, generation), _looked_at(chain(bundled(overlap), pages), progress)
     )
 
 
-def _looked_at(rows: Iterator[Ticket], progress: Progress) -> Iterator[Ticket]:
-    """Yield the rows and move IDLAST over each."""
+def _looked_at(pages: Iterator[Bundle], progress: Progress) -> Iterator[Bundle]:
+    """Yield the rows and move IDLAST over each page."""
     highest = int(progress.idlast or -1)
-    for row in rows:
-        yield row
-        highest = max(highest, row.ordinal)
+    for page in pages:
+        yield page
+        highest = max(highest, *page.ordinals)
         progress.idlast = str(highest)
 
 
@@ -306,7 +324,9 @@ def _is_another_table(request: FetchRequest, known: KnownDelivery, overlap: list
     )
 
 
-def _interval_rows(database: Any, source: Source, pbx: Pbx, interval: Interval) -> Iterator[Ticket]:
+def _interval_pages(
+    database: Any, source: Source, pbx: Pbx, interval: Interval
+) -> Iterator[Bundle]:
     if source.time_column is None:
         raise SourceError(
             f"{pbx.id}: {source.unit} has none of the columns {', '.join(TIME_COLUMNS)}, so an "
@@ -319,7 +339,7 @@ def _interval_rows(database: Any, source: Source, pbx: Pbx, interval: Interval) 
     )
     column = quoted_name(source.time_column)
     page_rows = int(pbx.settings.get("page_rows", _defaults(pbx).page_rows))
-    return read_rows(
+    return read_pages(
         database,
         source,
         after=-1,
