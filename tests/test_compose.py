@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from tollhouse.cli import app
+from tollhouse.collector.health import DEFAULT_PORT as HEALTH_PORT
+from tollhouse.pbx import models
 from tollhouse.settings import PROJECT, ROLE_PASSWORDS
 
 ALWAYS_ON = ("postgres", "api-server", "scheduler", "dag-processor", "triggerer", "collector")
@@ -28,7 +30,8 @@ def variables_of(text: str) -> set[str]:
 
 @pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
 def test_the_passwords_go_neither_into_git_nor_into_the_image(name: str) -> None:
-    assert ".env" in (PROJECT / name).read_text(encoding="utf-8").splitlines()
+    left_out = (PROJECT / name).read_text(encoding="utf-8").splitlines()
+    assert {".env", "connections.env"} <= set(left_out)
 
 
 def test_every_part_of_the_installation_is_a_service(compose: dict[str, Any]) -> None:
@@ -72,7 +75,7 @@ def test_services_wait_for_a_finished_set_up_of_a_healthy_database(
 ) -> None:
     services = compose["services"]
     assert services["setup"]["depends_on"]["postgres"]["condition"] == "service_healthy"
-    for name in ("api-server", "scheduler", "dag-processor", "triggerer", "collector"):
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
         condition = services[name]["depends_on"]["setup"]["condition"]
         assert condition == "service_completed_successfully"
 
@@ -105,10 +108,62 @@ def test_every_role_of_the_warehouse_gets_its_password(compose: dict[str, Any]) 
     assert set(ROLE_PASSWORDS.values()) <= set(environment)
 
 
-def test_ports_are_published_on_loopback_only(compose: dict[str, Any]) -> None:
-    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert ports
-    assert all(port.startswith("127.0.0.1:") for port in ports)
+def test_ports_are_published_on_loopback_unless_the_network_of_the_pbxs_is_named(
+    compose: dict[str, Any],
+) -> None:
+    published = {
+        name: service["ports"]
+        for name, service in compose["services"].items()
+        if service.get("ports")
+    }
+    for_pbxs = published.pop("collector")
+    assert all(port.startswith("${TOLLHOUSE_PBX_ADDRESS:-127.0.0.1}:") for port in for_pbxs)
+    others = [port for ports in published.values() for port in ports]
+    assert others
+    assert all(port.startswith("127.0.0.1:") for port in others)
+
+
+def test_pbxs_that_connect_reach_the_collector_on_the_port_of_their_model(
+    compose: dict[str, Any],
+) -> None:
+    listening = {
+        model.stream.port
+        for model in models().values()
+        if model.stream is not None and model.stream.direction == "listen"
+    }
+    published = [port.rsplit(":", 2) for port in compose["services"]["collector"]["ports"]]
+
+    assert listening
+    assert {int(inside) for _, _, inside in published} == listening
+    # The PBX is told the port that the entry's connection names.
+    assert all(outside == inside for _, outside, inside in published)
+
+
+def test_the_collector_collects_while_nothing_else_runs(compose: dict[str, Any]) -> None:
+    collector = compose["services"]["collector"]
+    assert collector["depends_on"] == {}
+    assert collector["restart"] == "unless-stopped"
+    # A silent PBX does not make the collector unhealthy: only whether it answers is asked.
+    assert f"127.0.0.1:{HEALTH_PORT}/health" in collector["healthcheck"]["test"][-1]
+
+
+def test_what_the_collector_spools_is_where_tasks_land_it_from(compose: dict[str, Any]) -> None:
+    collector, scheduler = (compose["services"][name] for name in ("collector", "scheduler"))
+    assert "tollhouse-var:/opt/tollhouse/var" in collector["volumes"]
+    assert collector["volumes"] == scheduler["volumes"]
+    assert collector["environment"] == scheduler["environment"]
+    # Below the volume, and by the same user.
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+    assert "TOLLHOUSE_VAR=/opt/tollhouse/var" in dockerfile
+    assert "TOLLHOUSE_SPOOL" not in {*collector["environment"], *dockerfile.split()}
+    assert "user" not in {*collector, *scheduler}
+
+
+def test_every_part_that_reaches_pbxs_reads_the_same_connections(compose: dict[str, Any]) -> None:
+    for name in ("collector", "scheduler"):
+        assert compose["services"][name]["env_file"] == [
+            {"path": "connections.env", "required": False}
+        ]
 
 
 def test_the_users_of_the_interface_are_real_ones(compose: dict[str, Any]) -> None:
