@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich import filesize
+from rich import box, filesize
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +20,11 @@ from tollhouse.collector.health import health_port, read_health
 from tollhouse.collector.service import run_collector
 from tollhouse.commands.pbx_check import printable
 from tollhouse.settings import load_settings
+
+#: Nine columns are readable from this width of the window on; below it the chief ones are shown.
+WIDE_COLUMNS = 160
+#: A long pbx id is folded before the words of its state are.
+STATE_COLUMNS = 20
 
 
 def run() -> None:
@@ -51,13 +56,14 @@ def status(*, as_json: bool = False) -> int:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
         console = Console()
-        console.print(_table(found))
+        is_wide = console.width >= WIDE_COLUMNS
+        console.print(_wide_table(found) if is_wide else _narrow_table(found))
         for line in _remarks(found):
             console.print(line)
     return 1 if any(entry["alarms"] for entry in found.values()) else 0
 
 
-def _table(found: dict[str, dict[str, Any]]) -> Table:
+def _wide_table(found: dict[str, dict[str, Any]]) -> Table:
     table = Table(title="Collector", title_justify="left")
     for heading in ("PBX", "State", "Peer", "Connected since", "Last ticket"):
         table.add_column(heading, overflow="fold")
@@ -66,7 +72,7 @@ def _table(found: dict[str, dict[str, Any]]) -> Table:
     for pbx_id, entry in sorted(found.items()):
         table.add_row(
             pbx_id,
-            Text(entry["state_in_words"], style="red" if entry["alarms"] else "green"),
+            _state(entry),
             Text(_peer(entry)),
             _local_time(entry, "connected_since") or "",
             _local_time(entry, "last_ticket_at") or "never",
@@ -76,6 +82,34 @@ def _table(found: dict[str, dict[str, Any]]) -> Table:
             _size(entry["disk_free_bytes"]),
         )
     return table
+
+
+def _narrow_table(found: dict[str, dict[str, Any]]) -> Table:
+    """Return what is looked at first; columns squeezed to a few letters can be read by nobody."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        caption=f"Peer, times and sizes in full: at {WIDE_COLUMNS} columns, or with --json.",
+        caption_justify="left",
+    )
+    table.add_column("PBX", overflow="fold")
+    table.add_column("State", min_width=STATE_COLUMNS)
+    table.add_column("Last ticket", no_wrap=True)
+    table.add_column("Per minute", justify="right", no_wrap=True)
+    table.add_column("Not landed", justify="right", no_wrap=True)
+    for pbx_id, entry in sorted(found.items()):
+        table.add_row(
+            pbx_id,
+            _state(entry),
+            (_local_time(entry, "last_ticket_at") or "never").rpartition(":")[0] or "never",
+            f"{entry['tickets_per_minute']:,.1f}",
+            _size(entry["backlog_bytes"]),
+        )
+    return table
+
+
+def _state(entry: dict[str, Any]) -> Text:
+    return Text(entry["state_in_words"], style="red" if entry["alarms"] else "green")
 
 
 def _remarks(found: dict[str, dict[str, Any]]) -> Iterator[Text]:
