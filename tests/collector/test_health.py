@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -32,10 +33,12 @@ STATUS = "import sys; from tollhouse.cli import main; main()"
 TICKETS = b" 02/04 13:34  00:00:53 T001\r\n-02/04 13:40  00:07:12 4216\r\n"
 
 
-def status(here: Installation, *options: str) -> subprocess.CompletedProcess[str]:
+def status(
+    here: Installation, *options: str, columns: int = 200
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", STATUS, "collector", "status", *options],
-        env={**here.settings.environment, "COLUMNS": "200"},
+        env={**here.settings.environment, "COLUMNS": str(columns)},
         capture_output=True,
         text=True,
         check=False,
@@ -60,6 +63,7 @@ def test_a_pbx_that_is_well_is_green_for_people_and_programs(tmp_path: Path) -> 
             wait_until(lambda: here.health("paris_hq")["unsynced_bytes"] == 0)
             told = json.loads(status(here, "--json").stdout)["paris_hq"]
             answer = status(here)
+            narrow = status(here, columns=80)
     assert (told["state_in_words"], told["alarms"], told["notices"]) == ("connected", [], [])
     assert told["tickets_per_minute"] > 0
     assert told["disk_free_bytes"] > 0
@@ -67,6 +71,11 @@ def test_a_pbx_that_is_well_is_green_for_people_and_programs(tmp_path: Path) -> 
     assert answer.returncode == 0
     assert f"127.0.0.1:{pbx.port}" in answer.stdout
     assert "alarm" not in answer.stdout
+    # In a window of 80 columns no word is torn: one line tells how the PBX is.
+    heard_at = datetime.fromisoformat(told["last_ticket_at"]).astimezone(ZoneInfo("Europe/Paris"))
+    line = next(line for line in narrow.stdout.splitlines() if "paris_hq" in line)
+    assert line.split()[:4] == ["paris_hq", "connected", *f"{heard_at:%Y-%m-%d %H:%M}".split()]
+    assert max(len(line) for line in narrow.stdout.splitlines()) <= 80
 
 
 def test_one_pbx_in_alarm_makes_the_exit_code_and_a_sentence(tmp_path: Path) -> None:
@@ -133,12 +142,13 @@ def test_what_is_lost_refused_or_held_back_is_told_and_is_no_alarm(tmp_path: Pat
     told.state = "connected"
     told.lost_ticket_count, told.last_gap = 12, "after 0417 came 0430"
     told.refused_peer_count, told.last_refusal = 3, "198.51.100.7 is not among allowed_peers"
-    told.throttled_count = 1_200
+    told.full_count, told.throttled_count = 2, 1_200
     described = health.describe()
     assert described["alarms"] == []
     assert described["notices"] == [
         "12 tickets lost before they came here, by their numbers: after 0417 came 0430",
         "3 connections refused; the last: 198.51.100.7 is not among allowed_peers",
+        "2 times as many connections were open as may be (max_connections): the next waited",
         "1,200 times reading was held back, because tickets came too fast",
     ]
 

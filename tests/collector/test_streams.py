@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,6 +190,27 @@ def test_beyond_the_greatest_number_the_next_waits_for_a_quiet_one_to_make_room(
         assert site.status().refused_peer_count == 0
         assert site.status().connection_count == 2
         assert {lines[0].recv(1), lines[1].recv(1), lines[2].recv(1)} == {b""}
+
+
+def test_connections_that_trickle_and_end_no_ticket_make_room_for_one_that_does(
+    tmp_path: Path,
+) -> None:
+    stopped = threading.Event()
+
+    def trickle(line: socket.socket) -> None:
+        with suppress(OSError):
+            while not stopped.wait(0.02):
+                line.sendall(b"x")
+
+    with listening(tmp_path, connections="many", max_connections=4) as site, ExitStack() as stack:
+        stack.callback(stopped.set)
+        for _ in range(4):
+            line = stack.enter_context(visit(site))
+            threading.Thread(target=trickle, args=[line], daemon=True).start()
+        wait_until(lambda: site.status().connection_count == 4)
+        stack.enter_context(visit(site)).sendall(TICKETS)
+        wait_until(lambda: TICKETS in site.spooled())
+        assert site.status().full_count > 0
 
 
 def test_of_one_connection_the_newest_wins_however_many_come_at_once(tmp_path: Path) -> None:

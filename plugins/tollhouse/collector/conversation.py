@@ -63,6 +63,7 @@ class Conversation:
         self._pace = pace
         #: Read from the PBX and not yet in the spool.
         self._pending: list[Piece] = []
+        #: When the last ticket came, or the connection; what trickles in and ends none counts not.
         self.last_heard = asyncio.get_running_loop().time()
 
     async def hold(self) -> None:
@@ -88,8 +89,10 @@ class Conversation:
     async def _converse(self) -> None:
         await self._say(self._dialogue.greeting())
         while data := await self._read():
-            self.last_heard = asyncio.get_running_loop().time()
-            await self._take(self._dialogue.feed(data))
+            heard = self._dialogue.feed(data)
+            if heard.pieces:
+                self.last_heard = asyncio.get_running_loop().time()
+            await self._take(heard)
 
     async def _read(self) -> bytes:
         """Return what arrives next; nothing at the end of the connection."""

@@ -132,6 +132,10 @@ class PbxHealth:
                 f"tickets lost before they came here, by their numbers: {status.last_gap}",
             ),
             (status.refused_peer_count, f"connections refused; the last: {status.last_refusal}"),
+            (
+                status.full_count,
+                "times as many connections were open as may be (max_connections): the next waited",
+            ),
             (status.throttled_count, "times reading was held back, because tickets came too fast"),
             (status.overlong_count, "pieces of lines that are longer than the model allows"),
         ]

@@ -176,7 +176,7 @@ class Reception:
         while len(self._visits) >= self._settings.max_connections:
             longest_quiet = self._longest_quiet()
             if longest_quiet is not None:
-                reason = PeerLostError("it said nothing for long and makes room for another")
+                reason = PeerLostError("it gave no ticket for long and makes room for another")
                 await self._dismiss({longest_quiet}, reason)
                 continue
             if not is_told:

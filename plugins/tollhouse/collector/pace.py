@@ -27,6 +27,6 @@ class Pace:
     keepalive_seconds: int = 60
     #: When asked to stop, the collector still takes what arrives within this time.
     farewell_seconds: float = 0.1
-    #: When connections are all in use, the one that was quiet longest, and so long at least, makes
-    #: room for a new one: some PBXs open one per ticket and leave closing it to the collector.
+    #: When connections are all in use, the one that gave no ticket longest, and so long at least,
+    #: makes room for a new one: some PBXs open one per ticket and leave the end to the collector.
     idle_seconds: float = 10
