@@ -4,32 +4,36 @@
     Version ED5.2 has 48 fixed columns. The first line of a file names the columns and their places and is believed where it
     differs. Other programs make of a file fields separated by commas, in the same order.
 */
-{#- field: (name in the header of a file, place among the fields, first column in ED5.2, width) -#}
-{%- set columns = {
-    'version': ('TicketVersion', 1, 1, 5),
-    'called': ('CalledNumber', 2, 6, 30),
-    'charged': ('ChargedNumber', 3, 36, 30),
-    'charged_name': ('ChargedUserName', 4, 66, 20),
-    'cost_center': ('ChargedCostCenter', 5, 86, 10),
-    'company': ('ChargedCompany', 6, 96, 16),
-    'charged_node': ('ChargedPartyNode', 7, 112, 5),
-    'calling': ('CallingNumber', 9, 137, 30),
-    'call_type': ('CallType', 10, 167, 2),
-    'end_text': ('EndDateTime', 12, 170, 17),
-    'charge_units': ('ChargeUnits', 13, 187, 5),
-    'duration': ('Duration', 15, 202, 10),
-    'trunk_group': ('TrunkGroupIdentity', 17, 217, 5),
-    'access_code': ('AccessCode', 20, 228, 16),
-    'call_reference': ('CallReference', 28, 349, 10),
-    'initial_dialled': ('InitialDialledNumber', 36, 396, 30),
-    'waiting': ('WaitingDuration', 37, 426, 5),
-    'effective': ('EffectiveCallDuration', 38, 431, 10),
-    'start_text': ('StartDateTime', 40, 442, 17),
-    'transit_trunk_group': ('TransitTrunkGroupIdentity', 46, 509, 5),
+{#- The columns of ED5.2 by the names that the header of a file gives them, and their widths. -#}
+{%- set widths = {
+    'TicketVersion': 5, 'CalledNumber': 30, 'ChargedNumber': 30, 'ChargedUserName': 20, 'ChargedCostCenter': 10,
+    'ChargedCompany': 16, 'ChargedPartyNode': 5, 'Subaddress': 20, 'CallingNumber': 30, 'CallType': 2, 'CostType': 1,
+    'EndDateTime': 17, 'ChargeUnits': 5, 'CostInfo': 10, 'Duration': 10, 'TrunkIdentity': 5, 'TrunkGroupIdentity': 5,
+    'TrunkNode': 5, 'PersonalOrBusiness': 1, 'AccessCode': 16, 'SpecificChargeInfo': 7, 'BearerCapability': 1,
+    'HighLevelComp': 2, 'DataVolume': 10, 'UserToUserVolume': 5, 'ExternalFacilities': 40, 'InternalFacilities': 40,
+    'CallReference': 10, 'SegmentsRate1': 10, 'SegmentsRate2': 10, 'SegmentsRate3': 10, 'ComType': 1, 'X25IncomingFlowRate': 2,
+    'X25OutgoingFlowRate': 2, 'Carrier': 2, 'InitialDialledNumber': 30, 'WaitingDuration': 5, 'EffectiveCallDuration': 10,
+    'RedirectedCallIndicator': 1, 'StartDateTime': 17, 'ActingExtensionNumber': 30, 'CalledNumberNode': 5,
+    'CallingNumberNode': 5, 'InitialDialledNumberNode': 5, 'ActingExtensionNumberNode': 5, 'TransitTrunkGroupIdentity': 5,
+    'NodeTimeOffset': 6, 'TimeDlt': 6,
 } -%}
+{#- What is read of them: field: name. -#}
+{%- set names = {
+    'version': 'TicketVersion', 'called': 'CalledNumber', 'charged': 'ChargedNumber', 'charged_name': 'ChargedUserName',
+    'cost_center': 'ChargedCostCenter', 'company': 'ChargedCompany', 'charged_node': 'ChargedPartyNode',
+    'calling': 'CallingNumber', 'call_type': 'CallType', 'end_text': 'EndDateTime', 'charge_units': 'ChargeUnits',
+    'duration': 'Duration', 'trunk_group': 'TrunkGroupIdentity', 'access_code': 'AccessCode',
+    'call_reference': 'CallReference', 'initial_dialled': 'InitialDialledNumber', 'waiting': 'WaitingDuration',
+    'effective': 'EffectiveCallDuration', 'start_text': 'StartDateTime', 'transit_trunk_group': 'TransitTrunkGroupIdentity',
+} -%}
+{%- set layout = adjacent_columns(widths) -%}
 {%- set version = 'ED5.2' -%}
-{%- set width = 525 -%}
-{%- set field_count = 48 -%}
+{%- set width = widths.values() | sum -%}
+{%- set field_count = widths | length -%}
+{#- (part of a line, columns before it) -#}
+{%- set parts = [
+    ('line', 0), ('line_middle', layout.columns.CallingNumber[1] - 1), ('line_end', layout.columns.InitialDialledNumber[1] - 1),
+] -%}
 {#- No line of columns has so many commas: it is one of separated fields, cut or not. -#}
 {%- set fewest_commas = 20 -%}
 {#- Without these a header does not say enough to read a call. -#}
@@ -67,6 +71,7 @@ tickets as (
     where tickets.model = 'alcatel_oxe'
 ),
 
+-- Reading what a header says costs five times as much as a ticket: the one that says just what is known here needs none of it.
 shapes as (
     {{ computed_once() }}
     select
@@ -74,7 +79,7 @@ shapes as (
         starts_with(line, {{ label_begins }}) as is_labelled,
         case
             when octet_length(line) - octet_length(replace(line, ',', '')) >= {{ fewest_commas }} then 3
-            when header_line is null then 1
+            when header_line is null or (header_line = '{{ layout.header }}' and starts_with(line, '{{ version }}')) then 1
             else 2
         end as layout
     from tickets
@@ -141,6 +146,16 @@ lines as (
     from headers
 ),
 
+-- A substr costs as much as all the text before its end: fields far behind are cut from a part of the line.
+parts as (
+    {{ computed_once() }}
+    select
+        *,
+        case when layout = 1 then substr(line, {{ parts[1][1] + 1 }}) end as line_middle,
+        case when layout = 1 then substr(line, {{ parts[2][1] + 1 }}) end as line_end
+    from lines
+),
+
 fields as (
     {{ computed_once() }}
     select
@@ -158,10 +173,12 @@ fields as (
         width,
         line,
         elements,
-        {%- for field, (name, place, first, field_width) in columns.items() %}
+        {%- for field, name in names.items() %}
+        {%- set place, first, field_width = layout.columns[name] %}
+        {%- set text, columns_before = parts | selectattr(1, 'lt', first) | list | last %}
         coalesce(
             case layout
-                when 1 then btrim(substr(line, {{ first }}, {{ field_width }}))
+                when 1 then btrim(substr({{ text }}, {{ first - columns_before }}, {{ field_width }}))
                 when 2
                     then btrim(
                         substr(
@@ -176,7 +193,7 @@ fields as (
         ) as {{ field }},
         {%- endfor %}
         layout = 2 and not coalesce(named_columns ?& '{ {{- needed | join(',') -}} }', false) as is_column_missing
-    from lines
+    from parts
 ),
 
 numbers as (
