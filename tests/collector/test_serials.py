@@ -46,6 +46,7 @@ def test_a_pbx_that_counts_anew_has_not_lost_thousands(anew: int) -> None:
 
 def test_tickets_that_are_sent_again_are_not_lost() -> None:
     assert watched(120, 121, 101, 102, 103) == (0, ["numbers sent again: 101 follows 121"])
+    assert watched(3, 9_998, 9_999, 0) == (0, ["numbers sent again: 9998 follows 3"])
     assert watched(121, 121) == (0, ["numbers sent again: 121 follows 121"])
 
 
@@ -87,6 +88,20 @@ def test_an_aastra_400_s_gap_is_found_also_while_the_collector_was_down(tmp_path
         wait_until(lambda: site.status().record_count == 1)
         assert site.status().lost_ticket_count == 3
         assert site.status().last_gap.startswith("3 tickets lost: number 6 follows 2 (2")
+
+
+def test_garbage_that_looks_like_tickets_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = b"".join(pc5(serial * 17 % 10_000) for serial in range(1_000))
+    entry = pbx_of("aastra_a400", direction="dial")
+    with (
+        speaking(say(said)) as pbx,
+        collecting(tmp_path, (entry, {"host": "127.0.0.1", "port": pbx.port})) as site,
+    ):
+        wait_until(lambda: site.status().record_count == 1_000)
+        assert site.status().lost_ticket_count > 10_000
+    assert len([record for record in caplog.records if "lost" in record.message]) == 1
 
 
 def test_an_empty_spool_expects_no_number(tmp_path: Path) -> None:

@@ -50,11 +50,12 @@ class SerialWatch:
 
     def _tell(self, last: int, number: int) -> str:
         lost = (number - last - 1) % self._modulus
-        # Backwards: by a little it is the wrap after the highest number with tickets missing
-        # there; otherwise the PBX sends again what it sent before, or has counted anew.
-        if number > last or lost <= self._modulus // _PLAUSIBLE_PART:
+        plausible = self._modulus // _PLAUSIBLE_PART
+        is_a_little_back = (last - number) % self._modulus <= plausible
+        # The next number after the highest is 0: a little forward or back may lead over it.
+        if lost <= plausible or (number > last and not is_a_little_back):
             self.lost_count += lost
             return f"{lost} tickets lost: number {number} follows {last}"
-        if (last - number) <= self._modulus // _PLAUSIBLE_PART and number > 1:
+        if is_a_little_back and number > 1:
             return f"numbers sent again: {number} follows {last}"
         return f"the PBX counts anew: number {number} follows {last}; what was lost is not known"

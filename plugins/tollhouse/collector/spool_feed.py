@@ -21,6 +21,9 @@ from tollhouse.collector.serials import SerialWatch
 from tollhouse.collector.spool_writer import SpoolFullError, SpoolWriter, now_us
 from tollhouse.collector.status import StreamStatus
 
+#: Gaps in a PBX's numbering are logged this often; the status counts all of them.
+GAP_LOG_SECONDS = 60
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,6 +43,7 @@ class SpoolFeed:
         #: Held while the segment's file is flushed, closed or replaced.
         self._file_in_use = asyncio.Lock()
         self._next_space_check = 0.0
+        self._next_gap_log = 0.0
         #: Connections that end without closing the segment.
         self._sharing: set[int] = set()
 
@@ -160,10 +164,23 @@ class SpoolFeed:
         status.unsynced_bytes = self._spool.unsynced_bytes
         self._has_appended.set()
         if self._serials is not None:
-            for told in self._serials.watch(group):
-                logger.warning("%s: %s", status.pbx_id, told)
-                status.last_gap = f"{told} ({status.last_ticket_at:%Y-%m-%d %H:%M:%S} UTC)"
+            told = self._serials.watch(group)
             status.lost_ticket_count = self._serials.lost_count
+            if told:
+                self._note_gap(told[-1], status.last_ticket_at)
+
+    def _note_gap(self, told: str, noticed_at: datetime) -> None:
+        self._status.last_gap = f"{told} ({noticed_at:%Y-%m-%d %H:%M:%S} UTC)"
+        now = asyncio.get_running_loop().time()
+        # Garbage that looks like tickets has a gap in every line.
+        if now >= self._next_gap_log:
+            self._next_gap_log = now + GAP_LOG_SECONDS
+            logger.warning(
+                "%s: %s; %d lost since the collector started",
+                self._status.pbx_id,
+                told,
+                self._status.lost_ticket_count,
+            )
 
     def _note_synced(self, offset: int) -> None:
         if self._spool.segment and offset:
