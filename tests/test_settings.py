@@ -23,6 +23,14 @@ def test_each_role_reaches_the_same_database_with_its_own_password() -> None:
     )
 
 
+@pytest.mark.parametrize("value", ["many", "-5", "70000", "", "1" * 5_000, "\u0663"])
+def test_a_number_that_cannot_be_meant_is_named_with_what_can(value: str) -> None:
+    settings = settings_with(TOLLHOUSE_COLLECTOR_PORT=value)
+    with pytest.raises(SettingsError, match=r"PORT is .*: it is a whole number from 1 to 65535"):
+        settings.whole_number("TOLLHOUSE_COLLECTOR_PORT", 17_500, lowest=1, highest=65_535)
+    assert settings_with().whole_number("ANY", 3, lowest=1, highest=5) == 3
+
+
 def test_an_address_of_ipv6_keeps_its_brackets() -> None:
     settings = settings_with(
         TOLLHOUSE_DATABASE_URL="postgresql://owner:a@[2001:db8::1]:5433/tollhouse",

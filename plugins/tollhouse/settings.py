@@ -26,6 +26,9 @@ ROLE_PASSWORDS = {
     "analyst_full": "TOLLHOUSE_ANALYST_FULL_PASSWORD",
 }
 
+#: More digits than any number of the environment has.
+LONGEST_NUMBER = 20
+
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the message says which and what to do."""
@@ -66,6 +69,20 @@ class Settings:
             host = f"[{host}]"  # an IPv6 address
         address = f"{role}:{quote(password, safe='')}@{host}:{parts.port or 5432}"
         return urlunsplit((parts.scheme, address, parts.path, parts.query, ""))
+
+    def whole_number(self, variable: str, default: int, *, lowest: int, highest: int) -> int:
+        """Return a number of the environment.
+
+        Raises:
+            SettingsError: it is none, or none that can be meant.
+        """
+        value = self.environment.get(variable, str(default))
+        is_number = value.isascii() and value.isdecimal() and len(value) <= LONGEST_NUMBER
+        if not is_number or not lowest <= int(value) <= highest:
+            raise SettingsError(
+                f"{variable} is {value!r}: it is a whole number from {lowest} to {highest}."
+            )
+        return int(value)
 
     @property
     def connections_file(self) -> Path:

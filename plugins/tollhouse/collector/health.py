@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 def health_port(settings: Settings) -> int:
     """Return the port of the health page."""
-    return int(settings.environment.get("TOLLHOUSE_COLLECTOR_PORT", DEFAULT_PORT))
+    return settings.whole_number("TOLLHOUSE_COLLECTOR_PORT", DEFAULT_PORT, lowest=1, highest=65_535)
 
 
 class PbxHealth:

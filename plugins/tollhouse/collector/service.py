@@ -22,6 +22,9 @@ from tollhouse.settings import Settings
 #: As many open files as the system grants, up to this: connections and segments each take one.
 OPEN_FILES = 65_536
 
+#: More than any disk has.
+MOST_RESERVE_MIB = 2**40
+
 logger = logging.getLogger(__name__)
 
 
@@ -42,9 +45,13 @@ def run_collector(
 
 def pace_of(settings: Settings) -> Pace:
     """Return the collector's times and sizes as the environment sets them."""
-    pace = Pace()
-    reserve = settings.environment.get("TOLLHOUSE_SPOOL_RESERVE_MIB")
-    return pace if reserve is None else Pace(reserve_bytes=int(reserve) * 2**20)
+    reserve_mib = settings.whole_number(
+        "TOLLHOUSE_SPOOL_RESERVE_MIB",
+        Pace.reserve_bytes // 2**20,
+        lowest=0,
+        highest=MOST_RESERVE_MIB,
+    )
+    return Pace(reserve_bytes=reserve_mib * 2**20)
 
 
 def _allow_open_files() -> None:
