@@ -117,6 +117,7 @@ def test_a_stranger_is_closed_unread_and_the_pbx_is_still_heard(tmp_path: Path) 
         ({"connections": 2}, "settings.connections is 2: it is one or many"),
         ({"allowed_peers": "192.0.2.10"}, "settings.allowed_peers is '192.0.2.10': it is a list"),
         ({"allowed_peers": ["192.0.2.0/33"]}, "does not appear to be an IPv4 or IPv6 network"),
+        ({"alowed_peers": ["192.0.2.10"]}, "there is no such key, allowed_peers is meant"),
         ({"login": "false"}, "settings.login is 'false': it is true or false"),
         ({"max_connections": 0}, "settings.max_connections is 0: it is a whole number"),
         ({"max_tickets_per_second": "many"}, "settings.max_tickets_per_second is 'many'"),
@@ -175,6 +176,17 @@ def test_a_connection_per_ticket_loses_none(tmp_path: Path) -> None:
         wait_until(lambda: len(site.records()) == 100)
         tickets = sorted(record.data for record in site.records())
         assert tickets == [b"ticket %03d\r\n" % number for number in range(100)]
+
+
+def test_connections_are_left_alone_while_no_other_waits(tmp_path: Path) -> None:
+    with listening(tmp_path, connections="many", max_connections=2) as site, ExitStack() as stack:
+        lines = [stack.enter_context(visit(site)) for _ in range(2)]
+        wait_until(lambda: site.status().connection_count == 2)
+        time.sleep(3 * PACE.idle_seconds)
+        assert site.status().full_count == 0
+        for line in lines:
+            line.sendall(TICKETS)
+        wait_until(lambda: len(site.records()) == 4)
 
 
 def test_beyond_the_greatest_number_the_next_waits_for_a_quiet_one_to_make_room(

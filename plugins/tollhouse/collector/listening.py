@@ -56,6 +56,17 @@ async def open_ports(host: str, port: int) -> list[socket.socket]:
     return ports
 
 
+async def _somebody_at(port: socket.socket) -> None:
+    """Return when a connection waits to be accepted."""
+    loop = asyncio.get_running_loop()
+    knocked = asyncio.Event()
+    loop.add_reader(port, knocked.set)
+    try:
+        await knocked.wait()
+    finally:
+        loop.remove_reader(port)
+
+
 async def begin_line(connection: socket.socket, tls: ssl.SSLContext | None, pace: Pace) -> Line:
     """Turn an accepted connection into a line, after a TLS handshake if there is to be one.
 
@@ -146,6 +157,8 @@ class Reception:
     async def _accept_from(self, port: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            # Only for somebody who waits is a quiet connection ended.
+            await _somebody_at(port)
             await self._wait_for_room()
             try:
                 connection, address = await loop.sock_accept(port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
 
@@ -22,6 +23,16 @@ TICKETS_PER_SECOND = 10_000
 
 #: Of a PBX that has one connection, the others are new ones in their TLS handshake.
 OPEN_CONNECTIONS = {"one": 8, "many": 64}
+
+#: The settings that are about the stream, as docs/configuration.md lists them.
+KEYS = (
+    "direction",
+    "connections",
+    "allowed_peers",
+    "max_connections",
+    "max_tickets_per_second",
+    "login",
+)
 
 #: What a model without a word about its stream would speak: lines of text.
 _UNSAID = StreamDefaults(direction="dial", port=0)
@@ -70,6 +81,7 @@ def stream_settings(pbx: Pbx) -> StreamSettings:
     connections = pbx.settings.get("connections", defaults.connections)
     if connections not in ("one", "many"):
         raise _fault(pbx, "connections", connections, "it is one or many")
+    _look_for_misspelt(pbx)
     login = pbx.settings.get("login", True)
     if not isinstance(login, bool):
         raise _fault(pbx, "login", login, "it is true or false, without quotes")
@@ -82,6 +94,14 @@ def stream_settings(pbx: Pbx) -> StreamSettings:
         max_connections=_count(pbx, "max_connections", OPEN_CONNECTIONS[connections]),
         max_tickets_per_second=_count(pbx, "max_tickets_per_second", TICKETS_PER_SECOND),
     )
+
+
+def _look_for_misspelt(pbx: Pbx) -> None:
+    """Refuse a key that is nearly one of ours; others may say how tickets are read."""
+    for key in pbx.settings:
+        meant = get_close_matches(key, KEYS, n=1, cutoff=0.8)
+        if meant and key not in KEYS:
+            raise _fault(pbx, key, pbx.settings[key], f"there is no such key, {meant[0]} is meant")
 
 
 def _networks(pbx: Pbx) -> tuple[PeerNetwork, ...]:
