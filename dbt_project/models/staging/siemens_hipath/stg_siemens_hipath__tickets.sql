@@ -1,9 +1,13 @@
 /*
-    Siemens HiPath 3000 (Hicom 150 E): fixed columns, compressed or as for a printer. The clock is that of the END.
+    Siemens HiPath 3000 (Hicom 150 E): fixed columns, compressed or as for a printer; Hicom 100 E, its forerunner; and the files
+    of HiPath 5000. The clock is that of the END.
 
     Blanks at the end of a line are often cut off; the information code is the last column that is always there.
 */
-{#- Table 7-1 of the service manual, and the positions of the printer format: first column and width of each field. -#}
+{#-
+    First column and width of each field: table 7-1 of the service manual, the positions of the printer format, Hicom 100 E, and
+    the files of HiPath 5000, which have a node and the seconds of the conversation, and no ringing.
+-#}
 {%- set cut = column_cuts([
     {
         'line': {
@@ -15,6 +19,18 @@
         'line': {
             'end_date': (1, 8), 'end_time': (10, 8), 'trunk': (19, 3), 'extension': (23, 6), 'ring': (30, 5), 'conversation': (36, 8),
             'outside_number': (45, 20), 'charge': (66, 11), 'information_code': (78, 2),
+        },
+    },
+    {
+        'line': {
+            'end_date': (1, 8), 'end_time': (9, 8), 'trunk': (17, 2), 'extension': (19, 5), 'ring': (24, 5), 'conversation': (29, 8),
+            'outside_number': (37, 20), 'charge': (57, 11), 'information_code': (68, 2), 'project_code': (70, 11), 'msn': (81, 11),
+        },
+    },
+    {
+        'line': {
+            'end_date': (1, 8), 'end_time': (9, 8), 'trunk': (17, 3), 'extension': (23, 6), 'conversation': (34, 8),
+            'outside_number': (42, 25), 'charge': (67, 11), 'information_code': (78, 1), 'project_code': (79, 11), 'msn': (90, 11),
         },
     },
 ]) -%}
@@ -43,8 +59,8 @@ tickets as (
         pbxs.time_zone,
         pbxs.answer_threshold_seconds,
         pbxs.charge_currency,
-        -- A serial line puts control bytes before a record, and a printer is told to begin a page.
-        ltrim(tickets.body, e'\x01\x02\x03\x04\x05\x06\x0c\x10\x11\x12\x13\x14') as line
+        -- A serial line puts control bytes around a record, and a printer is told to begin a page.
+        {{ without_control_bytes('tickets.body') }} as line
     from {{ source('raw', 'tickets') }} as tickets
     inner join {{ source('raw', 'deliveries') }} as deliveries on tickets.delivery_id = deliveries.delivery_id
     left join pbxs on deliveries.pbx_id = pbxs.pbx_id
@@ -55,7 +71,17 @@ layouts as (
     {{ computed_once() }}
     select
         *,
-        case when line like '__.__.____:__:__%' then 1 when line like '__.__.__ __:__:__ %' then 2 end as layout
+        -- Without separators the colons of the durations tell the layouts apart: they stand in other columns in each.
+        case
+            when line like '__.__.____:__:__%'
+                then
+                    case
+                        when substr(line, 34, 8) like '__:__:__' and substr(line, 29, 5) ~ '^ *[0-9]+$' then 4
+                        when substr(line, 29, 8) like '__:__:__' or substr(line, 24, 5) like '__:__' then 3
+                        else 1
+                    end
+            when line like '__.__.__ __:__:__ %' then 2
+        end as layout
     from tickets
 ),
 
@@ -64,14 +90,18 @@ fields as (
     select
         *,
         -- The last column of the information code, and the last column of all.
-        case layout when 1 then 76 when 2 then 79 end as shortest_length,
-        case layout when 1 then 112 when 2 then 79 end as longest_length,
+        case layout when 1 then 76 when 2 then 79 when 3 then 69 when 4 then 78 end as shortest_length,
+        case layout when 1 then 112 when 2 then 79 when 3 then 91 when 4 then 111 end as longest_length,
         {%- for field in ['end_date', 'end_time'] %}
         {{ cut[field] }} as {{ field }},
         {%- endfor %}
-        {%- for field in ['trunk', 'extension', 'ring', 'conversation', 'outside_number', 'charge', 'information_code'] %}
+        {%- for field in ['trunk', 'extension', 'outside_number', 'charge', 'information_code'] %}
         btrim({{ cut[field] }}) as {{ field }},
         {%- endfor %}
+        btrim(coalesce({{ cut.ring }}, '')) as ring,
+        case when layout = 4 then substr(line, 29, 5)::int end as printed_seconds,
+        -- HiPath 5000 writes no blanks where nobody was connected.
+        case when layout = 4 and {{ cut.conversation }} = '00:00:00' then '' else btrim({{ cut.conversation }}) end as conversation,
         btrim(coalesce({{ cut.project_code }}, '')) as project_code,
         btrim(coalesce({{ cut.msn }}, '')) as msn
     from layouts
@@ -105,7 +135,7 @@ verdicts as (
         *,
         case
             when time_zone is null then 'unknown_time_zone:time_zone'
-            when line = '' then 'control_bytes'
+            when line !~ '[^ ]' then 'control_bytes'
             when layout is null and line ~ '^[-=_* ]+$' then 'separator'
             -- The printer format repeats its header on each page.
             when layout is null and line ~ '^[[:alpha:]][^0-9]* [^0-9]*$' then 'column_names'
@@ -114,6 +144,8 @@ verdicts as (
             when substr(line, 17) ~ '{{ date_and_time }}' then 'second_ticket_inside:layout'
             when length(line) < shortest_length then 'line_too_short:layout'
             when btrim(substr(line, longest_length + 1)) <> '' then 'line_too_long:layout'
+            -- The same duration twice: where the two differ, columns have moved.
+            when printed_seconds <> coalesce(conversation_seconds, 0) then 'contradicts_seconds:duration'
             when not coalesce({{ is_day_of_month('day', 'month', 'year') }}, false) then 'no_such_day:date'
             -- What the PBX writes as long as nobody has set its clock.
             when end_date = '01.01.00' then 'clock_not_set:date'
@@ -126,6 +158,7 @@ verdicts as (
             when outside_number !~ '^[0-9*#?+]*$' then 'unknown_value:number'
             when charge !~ '^([0-9]{1,9}([.,][0-9]{1,6})?)?$' then 'unknown_value:charge'
             when code_fault is not null then code_fault
+            when layout = 4 and information_code not in ('1', '2') then 'unknown_code:information_code'
             when msn !~ '^[0-9*#+]*$' then 'unknown_value:msn'
         end as fault
     from codes

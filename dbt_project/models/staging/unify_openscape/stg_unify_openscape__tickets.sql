@@ -27,8 +27,8 @@ tickets as (
         pbxs.time_zone,
         pbxs.answer_threshold_seconds,
         pbxs.charge_currency,
-        -- A serial line puts control bytes before a record.
-        ltrim(tickets.body, e'\x01\x02\x03\x04\x05\x06\x0c\x10\x11\x12\x13\x14') as line
+        -- A serial line puts control bytes around a record.
+        {{ without_control_bytes('tickets.body') }} as line
     from {{ source('raw', 'tickets') }} as tickets
     inner join {{ source('raw', 'deliveries') }} as deliveries on tickets.delivery_id = deliveries.delivery_id
     left join pbxs on deliveries.pbx_id = pbxs.pbx_id
@@ -92,6 +92,7 @@ verdicts as (
         *,
         case
             when time_zone is null then 'unknown_time_zone:time_zone'
+            when line !~ '[^ ]' then 'control_bytes'
             -- `Datum|Uhrzeit|...`, written before the tickets where `uncompressed` is chosen.
             when element_count between 9 and 15 and line ~ '^[[:alpha:]]+[|][[:alpha:]]+[|][^0-9]*$' then 'column_names'
             -- Fixed columns without a separator: the entry should name the model siemens_hipath.
@@ -144,7 +145,7 @@ final as (
         ticket_id,
         case
             when is_ticket then 'ticket'
-            when fault in ('column_names', 'ring_notification') then 'ignored'
+            when fault in ('control_bytes', 'column_names', 'ring_notification') then 'ignored'
             else 'rejected'
         end as state,
         nullif(split_part(fault, ':', 1), '') as state_reason,
