@@ -26,6 +26,7 @@ class Impatient:
     """A dialogue for frames without an end: a pause ends one, and each is acknowledged."""
 
     longest_silence_seconds: float | None = 0.3
+    is_serving = True
 
     def __init__(self) -> None:
         self._frame = b""

@@ -207,6 +207,14 @@ def test_a_wrong_password_is_told_and_tried_again_until_it_is_corrected(tmp_path
     assert site.spooled() == TICKETS
 
 
+def test_a_machine_that_never_asks_for_a_login_is_not_said_to_be_connected(tmp_path: Path) -> None:
+    with speaking(stay_connected) as pbx:
+        entry = (pbx_of("panasonic_kx"), {"host": "127.0.0.1", "port": pbx.port})
+        with collecting(tmp_path, entry) as site:
+            wait_until(lambda: site.status().connection_count == 1)
+            assert site.status().state == "connecting"
+
+
 def test_a_pbx_without_a_login_can_be_said_to_have_none(tmp_path: Path) -> None:
     def speak(connection: socket.socket) -> None:
         connection.sendall(TICKETS)

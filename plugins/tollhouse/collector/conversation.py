@@ -63,6 +63,7 @@ class Conversation:
         self._pace = pace
         #: Read from the PBX and not yet in the spool.
         self._pending: list[Piece] = []
+        self._is_serving = False
         #: When the last ticket came, or the connection; what trickles in and ends none counts not.
         self.last_heard = asyncio.get_running_loop().time()
 
@@ -88,10 +89,12 @@ class Conversation:
 
     async def _converse(self) -> None:
         await self._say(self._dialogue.greeting())
+        self._note_serving()
         while data := await self._read():
             heard = self._dialogue.feed(data)
             if heard.pieces:
                 self.last_heard = asyncio.get_running_loop().time()
+            self._note_serving()
             await self._take(heard)
 
     async def _read(self) -> bytes:
@@ -158,6 +161,13 @@ class Conversation:
             self._pending += self._dialogue.remainder()
         finally:
             await self._feed.end(self._number, self._pending)
+
+    def _note_serving(self) -> None:
+        """A PBX that refuses at each attempt must not look well in between."""
+        if not self._is_serving and self._dialogue.is_serving:
+            self._is_serving = True
+            self._status.state = "connected"
+            self._status.detail = ""
 
     def _note_throttled(self) -> None:
         now = datetime.now(UTC)

@@ -31,7 +31,7 @@ STATES_IN_WORDS = {
     "no_connection": "no usable connection is configured",
     "misconfigured": "not tried: its entry or connection has to be corrected",
     "locked": "another collector has its spool",
-    "connecting": "being dialled",
+    "connecting": "being dialled or logged into",
     "listening": "waiting for the PBX to connect",
     "connected": "connected",
     "retrying": "cannot be reached, tried again and again",

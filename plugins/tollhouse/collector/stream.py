@@ -199,8 +199,6 @@ class PbxStream:
         await asyncio.sleep(longest * random.SystemRandom().uniform(0.5, 1))
 
     def _note_connected(self, peer: str, number: int, settings: StreamSettings) -> None:
-        self.status.state = "connected"
-        self.status.detail = ""
         self.status.peer = peer
         self.status.connection = number
         self.status.connection_count += 1

@@ -46,6 +46,7 @@ NOTHING_NEW = (
 SHOWN_RECORDS = 4 * SHOWN_TICKETS + 1
 
 _REMEDIES = {
+    "connecting": "It is being dialled or logged into at this moment: ask again in a minute.",
     "locked": "Stop the other collector: a PBX has exactly one.",
     "disk_full": "Make room on the spool's disk: reading goes on by itself.",
     "failed": "The collector tries again by itself; its log has the whole story.",

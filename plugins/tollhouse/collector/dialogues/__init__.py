@@ -37,6 +37,10 @@ class Dialogue(Protocol):
         It is asked in every silence, so a dialogue may be stricter while it logs in.
         """
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether tickets may come by now: a login or a handshake there may be is through."""
+
     def greeting(self) -> bytes:
         """Return what to say on connecting, before anything was heard."""
 

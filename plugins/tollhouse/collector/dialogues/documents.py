@@ -34,6 +34,7 @@ class DocumentDialogue:
     """Documents as they come, or in the bodies of HTTP requests; decided by the first bytes."""
 
     longest_silence_seconds: float | None = None
+    is_serving: bool = True
 
     def __init__(self, maximum_bytes: int) -> None:
         self._splitter = DocumentSplitter(maximum_bytes)

@@ -10,6 +10,7 @@ class LineDialogue:
     """Every byte is part of a line; a quiet line is healthy, since a quiet site sends nothing."""
 
     longest_silence_seconds: float | None = None
+    is_serving: bool = True
 
     def __init__(self, maximum_bytes: int, line_end: bytes = b"\n") -> None:
         self._splitter = LineSplitter(maximum_bytes, line_end)

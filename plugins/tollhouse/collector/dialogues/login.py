@@ -60,6 +60,11 @@ class LoginDialogue:
         """Silence is healthy as soon as the password is given."""
         return LOGIN_SECONDS if self._awaited else None
 
+    @property
+    def is_serving(self) -> bool:
+        """The password is given; if it is not accepted, that is told as soon as it shows."""
+        return not self._awaited
+
     def greeting(self) -> bytes:
         """Say nothing: the PBX asks first."""
         return b""

@@ -40,6 +40,11 @@ class OxeDialogue:
         self._unanswered: bytes | None = b""
         self._answered_count = 0
 
+    @property
+    def is_serving(self) -> bool:
+        """The main processor has answered."""
+        return self._unanswered is None
+
     def greeting(self) -> bytes:
         """Say that a client for tickets is here."""
         return GREETING
