@@ -121,6 +121,15 @@ def test_a_pbx_that_never_said_a_word_is_silent_since_the_collector_started(
     assert health.describe(datetime.now(UTC) + timedelta(days=14))["is_silent"]
 
 
+def test_a_clock_that_is_set_back_does_not_hide_a_silence(tmp_path: Path) -> None:
+    health = health_of(installation(tmp_path, {"paris_hq": 0}, free_port()))
+    now = datetime.now(UTC)
+    for last_ticket_at in (None, now + timedelta(days=60)):
+        health.stream.status.last_ticket_at = last_ticket_at
+        health.sample(now - timedelta(days=14))
+        assert health.describe(now)["is_silent"]
+
+
 def test_the_threshold_and_the_hours_are_those_of_the_entry(tmp_path: Path) -> None:
     here = installation(tmp_path, {"hospital": 0}, free_port())
     entries = yaml.safe_load(here.settings.pbx_file.read_text())

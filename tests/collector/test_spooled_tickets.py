@@ -202,6 +202,16 @@ def test_a_line_is_held_only_as_long_as_it_may_go_on(spool: SpoolWriter, tmp_pat
     assert read(tmp_path, LINES, resume) == ([], resume)
 
 
+def test_a_clock_that_is_set_back_holds_no_line_for_longer(
+    spool: SpoolWriter, tmp_path: Path
+) -> None:
+    spool.begin_connection("192.0.2.1:1752")
+    an_hour_ahead_us = now_us() + 3_600 * 1_000_000
+    spool.append([("full".ljust(WIDTH).encode() + b"\r\n", TERMINATED)], an_hour_ahead_us)
+    spool.sync()
+    assert bodies(read(tmp_path, LINES)[0]) == ["full".ljust(WIDTH)]
+
+
 def cut_bodies(folder: Path, model: Model) -> list[str]:
     reader = SpooledTickets(model)
     tickets = list(reader.tickets(read_spool(folder, segment=1, offset=0, with_ends=True)))

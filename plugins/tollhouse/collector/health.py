@@ -59,8 +59,14 @@ class PbxHealth:
         #: Moments, by a clock that is never set, and the records by then.
         self._samples: deque[tuple[float, int]] = deque(maxlen=RATE_SAMPLES + 1)
 
-    def sample(self) -> None:
+    def sample(self, now: datetime | None = None) -> None:
         """Note how many records there are by now."""
+        now = now or datetime.now(UTC)
+        status = self.stream.status
+        # After the clock was set back, what lies ahead would keep a silence from showing.
+        self._watched_since = min(self._watched_since, now)
+        if status.last_ticket_at is not None:
+            status.last_ticket_at = min(status.last_ticket_at, now)
         self._samples.append((time.monotonic(), self.stream.status.record_count))
 
     def describe(self, now: datetime | None = None) -> dict[str, Any]:

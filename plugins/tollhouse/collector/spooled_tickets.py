@@ -118,7 +118,8 @@ class SpooledTickets:
         """Yield what is held and so old that nothing can continue it."""
         for connection in sorted(self._holding):
             joiner = self._joiners[connection]
-            if joiner.held_since and now - joiner.held_since > joiner.complete_after:
+            # Far ahead is old too: the clock was set back since.
+            if joiner.held_since and abs(now - joiner.held_since) > joiner.complete_after:
                 yield from self._release(connection)
 
     def _new_joiner(self, connection: int) -> _Joiner:
