@@ -73,6 +73,34 @@ def test_an_element_that_breaks_off_does_not_swallow_the_next_document(cut: byte
     assert texts(cut + XML) == [cut, XML]
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [b"<cdr><AcctId>1</Acc", b"<cdr><AcctId>1</AcctId>\n", b"<cdr><Acc", b'<?xml version="1.0"?>'],
+)
+def test_an_element_that_breaks_off_does_not_swallow_a_record_in_json(cut: bytes) -> None:
+    record = b'{"cdr": "17-2000", "clid": "\\"\\" <2000>"}'
+    assert texts(cut + record + record) == [cut, record, record]
+
+
+@pytest.mark.parametrize("whole", [LEG, b'{\n  "AcctId": "2"\n}', b'<?xml version="1.0"?><a>1</a>'])
+def test_a_string_that_breaks_off_does_not_swallow_the_rest_of_its_line(whole: bytes) -> None:
+    cut = b'{"AcctId": "1", "src": "20'
+    assert texts(cut + whole) == [cut, whole]
+
+
+@pytest.mark.parametrize("before", [b"2026-03-02 09:00:25 ", b"}", b"<13>pbx: "])
+def test_what_stands_before_a_document_on_its_line_is_a_line(before: bytes) -> None:
+    assert [text.strip() for text in texts(before + LEG)] == [before.strip(), LEG]
+
+
+def test_the_answer_of_a_newer_api_is_taken_apart_inside_its_wrapper() -> None:
+    assert bodies(b'{"response": {"cdr_root": [' + LEG + b'], "n": 1}, "status": 0}') == [
+        LEG.decode()
+    ]
+    error = b'{"response": {"error": "no"}, "status": -6}'
+    assert bodies(error) == [error.decode()]
+
+
 def test_bytes_cut_alike_however_they_arrive_and_none_is_lost() -> None:
     draw = random.Random(7777)
     for _ in range(1_500):

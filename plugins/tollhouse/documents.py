@@ -34,13 +34,24 @@ FIELD = STRING + rb"\s*+:\s*+(?:" + STRING + rb"|[\w.+-]++)\s*+"
 PLAIN_FIELDS = re.compile(rb"(?:\s*+" + FIELD + rb",)++")
 FLAT_OBJECT = re.compile(rb"\{(?:\s*+" + FIELD + rb'(?:,(?=\s*+")|(?=\})))++\}')
 
-JSON_TOKEN = re.compile(rb'["{}\[\],:\0]')
-STRING_STOP = re.compile(rb'["\\\n\0]')
+#: How a record in JSON begins: nothing else looks like it, neither in a string, whose quotes are
+#: escaped, nor in text or a tag of XML, nor in a line. The same holds for the declaration of XML
+#: in a string and in a line. At the end of what has arrived the bytes to come may decide.
+RECORD_START = rb'\{(?=\s{0,16}"\w{1,64}"\s{0,16}:)'
+DECLARATION = rb"<(?=\?xml\s)"
+MAY_START = re.compile(rb'(?:\{\s{0,16}(?:"\w{0,64}(?:"\s{0,16})?)?|<(?:\?(?:x(?:ml?)?)?)?)\Z')
+LONGEST_START = 100
+
+#: Outside a string no other quotes and no tag can stand in JSON: a line or an element begins.
+JSON_TOKEN = re.compile(rb"[\"{}\[\],:\0<']")
+STRING_STOP = re.compile(rb'["\\\n\0]|' + DECLARATION + rb"|" + RECORD_START)
 LINE_STOP = re.compile(rb"[\n\0]")
-XML_STOP = re.compile(rb"[<\0]")
+#: A time that a logger put before a document, or what is left of a broken one, is a line too.
+LINE_OR_DOCUMENT_STOP = re.compile(rb"[\n\0]|" + DECLARATION + rb"|" + RECORD_START)
+XML_STOP = re.compile(rb"[<\0]|" + RECORD_START)
 #: Constructs of XML and their ends; a tag also ends, damaged, where another one begins.
 XML_ENDS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
-TAG_STOP = re.compile(rb"[<>\0]")
+TAG_STOP = re.compile(rb"[<>\0]|" + RECORD_START)
 
 #: The line that names the columns of a CSV export.
 COLUMN_NAMES = re.compile(rb"[\"']?(acctid|accountcode)[\"']?,", re.IGNORECASE)
@@ -52,6 +63,8 @@ SHAPE_TOKEN = re.compile(
 )
 #: What holds legs: the answer of the CDR API, and the group of a call with several.
 LIST_OF_LEGS = re.compile(rb'"(cdr_root|cdr)"')
+#: What newer releases put around it.
+AROUND_LEGS = re.compile(rb'"response"')
 LEG_OF_GROUP = re.compile(rb'"(main_cdr|sub_cdr_\d+)"')
 ELEMENT = re.compile(
     rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)|<![^<>]*+>?"
@@ -86,9 +99,9 @@ class DocumentSplitter:
 
     JSON and XML end where their outermost bracket or element is closed. A document that was broken
     off must not swallow the one after it: NUL ends everything, so does a line end within a JSON
-    string, and a bracket or tag where none can stand begins a new document. What is damaged in any
-    other way, nested too deeply or longer than ``maximum_bytes`` is read on as a line; a line
-    longer than that comes in pieces.
+    string, and a bracket or tag where none can stand, or the start of a JSON record anywhere,
+    begins a new document. What is damaged in any other way, nested too deeply or longer than
+    ``maximum_bytes`` is read on as a line; a line longer than that comes in pieces.
     """
 
     def __init__(self, maximum_bytes: int, *, start_offset: int = 0) -> None:
@@ -107,7 +120,7 @@ class DocumentSplitter:
         while self._step(documents):
             pass
         if self._kind is _Kind.LINE:
-            self._cut_pieces(documents, len(self._buffer))
+            self._cut_pieces(documents, self._position)
         self._buffer = self._buffer[self._start :]
         self._offset += self._start
         self._position -= self._start
@@ -137,6 +150,7 @@ class DocumentSplitter:
         self._brackets = bytearray()
         self._depth = 0
         self._in_string = False
+        self._is_damaged = False
         self._last_token = b""
 
     @property
@@ -148,6 +162,7 @@ class DocumentSplitter:
         data = self._buffer[self._start : end]
         documents.append(Document(self._offset + self._start, data, is_whole))
         self._start = end
+        self._position = max(self._position, end)
 
     def _cut_pieces(self, documents: list[Document], end: int) -> None:
         while end > self._limit:
@@ -201,15 +216,29 @@ class DocumentSplitter:
             and JSON_MAY_START.match(self._buffer, self._start) is not None
         )
 
-    def _step_line(self, documents: list[Document]) -> bool:
-        stop = LINE_STOP.search(self._buffer, self._position)
+    def _search(self, pattern: re.Pattern[bytes], end: int) -> re.Match[bytes] | None:
+        """Return where the pattern is found next; None too where bytes to come may move that."""
+        end = min(end, len(self._buffer))
+        stop = pattern.search(self._buffer, self._position, end)
+        if stop is not None and end - stop.start() > LONGEST_START:
+            return stop
+        from_here = max(self._position, end - LONGEST_START)
+        undecided = MAY_START.search(self._buffer, from_here, end)
+        if undecided and (stop is None or undecided.start() < stop.start()):
+            self._position = undecided.start()
+            return None
         if stop is None:
-            self._position = len(self._buffer)
-            return False
-        return self._end(documents, stop.start())
+            self._position = max(self._position, end)
+        return stop
+
+    def _step_line(self, documents: list[Document]) -> bool:
+        pattern = LINE_STOP if self._is_damaged else LINE_OR_DOCUMENT_STOP
+        stop = self._search(pattern, len(self._buffer))
+        return stop is not None and self._end(documents, stop.start())
 
     def _read_on_as_line(self, position: int) -> bool:
         self._begin(_Kind.LINE)
+        self._is_damaged = True
         self._position = position
         return True
 
@@ -219,13 +248,16 @@ class DocumentSplitter:
             if fields:
                 self._last_token = b","
                 self._position = self._gap_start = fields.end()
-        pattern = STRING_STOP if self._in_string else JSON_TOKEN
-        stop = pattern.search(self._buffer, self._position, self._limit)
+        if self._in_string:
+            stop = self._search(STRING_STOP, self._limit)
+        else:
+            stop = JSON_TOKEN.search(self._buffer, self._position, self._limit)
         if stop is None:
-            self._position = max(self._position, min(len(self._buffer), self._limit))
+            if not self._in_string:
+                self._position = max(self._position, min(len(self._buffer), self._limit))
             return False
         token = stop.group()
-        if token in (b"\0", b"\n"):
+        if token in (b"\0", b"\n") or (self._in_string and token in b"{<"):
             return self._end(documents, stop.start())
         if token == b"\\":
             return self._skip_escaped(stop.start())
@@ -248,7 +280,7 @@ class DocumentSplitter:
 
     def _take_json_token(self, documents: list[Document], token: bytes, start: int) -> bool:
         if not self._may_stand_here(token, start):
-            if token in b"{[":
+            if token in b"{[<'":
                 return self._end(documents, start)
             return self._read_on_as_line(start)
         if token in b"{[":
@@ -278,17 +310,18 @@ class DocumentSplitter:
                 return container == b"{" and last == b'"' and not has_scalar
             case b'"':
                 return last in (b"{", b"[", b",", b":") and not has_scalar
+            case b"<" | b"'":
+                return False
         if not self._brackets:
             return not has_scalar
         follows = (b"[", b",") if container == b"[" else (b":",)
         return last in follows and not has_scalar
 
     def _step_xml(self, documents: list[Document]) -> bool:
-        start = XML_STOP.search(self._buffer, self._position, self._limit)
+        start = self._search(XML_STOP, self._limit)
         if start is None:
-            self._position = min(len(self._buffer), self._limit)
             return False
-        if start.group() == b"\0":
+        if start.group() != b"<":
             return self._end(documents, start.start())
         self._position = start.start()
         opened = self._buffer[self._position : min(self._position + 9, self._limit)]
@@ -301,7 +334,7 @@ class DocumentSplitter:
         if stop is None:
             return False
         if stop.group() != b">":
-            # A tag that was broken off, by NUL or where the next one begins.
+            # A tag that was broken off, by NUL or where the next tag or record begins.
             return self._end(documents, stop.start())
         return self._take_tag(documents, self._buffer[self._position : stop.end()], stop.end())
 
@@ -336,6 +369,8 @@ class _Container:
     #: It may be a leg: it is the document itself, or stands where a leg or a list of legs does.
     may_be_leg: bool
     has_legs: bool = False
+    #: It is no leg itself, whatever it holds.
+    is_around_legs: bool = False
     #: Of an element: the elements in it that hold text, and those that hold elements.
     leaf_count: int = 0
     inner_count: int = 0
@@ -408,7 +443,8 @@ def _json_legs(data: bytes) -> tuple[list[tuple[int, int]], bool]:
             return spans, False
         else:
             closed = open_containers.pop()
-            if closed.may_be_leg and closed.opening == b"{" and not closed.has_legs:
+            is_leg = closed.may_be_leg and not closed.is_around_legs
+            if is_leg and closed.opening == b"{" and not closed.has_legs:
                 spans.append((closed.start, token.end()))
                 closed.has_legs = True
             if closed.has_legs and open_containers:
@@ -428,6 +464,8 @@ def _json_container(
         return _Container(start, opening, may_be_leg=True)
     if name is not None and LEG_OF_GROUP.fullmatch(name.group()) and opening == b"{":
         return _Container(name.start(), opening, may_be_leg=True)
+    if name is not None and AROUND_LEGS.fullmatch(name.group()):
+        return _Container(start, opening, may_be_leg=True, is_around_legs=True)
     is_list = name is not None and LIST_OF_LEGS.fullmatch(name.group()) is not None
     return _Container(start, opening, may_be_leg=is_list)
 

@@ -17,8 +17,11 @@
     'src_trunk_name', 'dst_trunk_name',
 ] -%}
 {%- set date = '[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}' -%}
-{#- Without quotes: up to the channel, which has a slash; lastapp and lastdata; three dates; up to the disposition; the rest. -#}
-{%- set bare_line = '^(?:([0-9]+),)?([^,]*),([^,]*),([^,]*),([^,]*),("[^"]*" ?<[^>]*>|[^,]*),([A-Za-z0-9_]+/[^,]*),'
+{#-
+    Without quotes: up to the channel, which is the first that has a slash, so that digits of an account are no AcctId; lastapp and
+    lastdata; three dates; up to the disposition; the rest.
+-#}
+{%- set bare_line = '^(?:([0-9]+),)?([^,]*),([^,]*),([^,]*),([^,]*),("[^"]*" ?<[^>]*>|[^,/]*),([A-Za-z0-9_]+/[^,]*),'
     ~ '([^,]*),([^,]*),(.*),(' ~ date ~ '),(|' ~ date ~ '),(|' ~ date ~ '),([0-9]+),([0-9]+),([A-Za-z ]+),(.*)$' -%}
 {#- The rest, from amaflags on: the caller's name may have commas, and the session has a shape of its own. -#}
 {%- set bare_rest = '^([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),([^,]*),(.*),([^,]*),([^,]*),([^,]*),([^,]*),([0-9]{11,}-[^,]*),'
@@ -103,8 +106,14 @@ lines as (
                         quote_mark || ',' || quote_mark
                     )
             when bare_values[17] ~ '^([^,]*,){5}[^,]*$' then bare_values[1:16] || string_to_array(bare_values[17], ',')
-            when quote_mark is null then bare_values[1:16] || regexp_match(bare_values[17], '{{ bare_rest }}')
+            when quote_mark is null and bare_values is not null
+                then bare_values[1:16] || regexp_match(bare_values[17], '{{ bare_rest }}')
+            -- Other columns than all of them, as the line above the records names them.
+            when quote_mark is null and cardinality(string_to_array(body, ',')) = cardinality(header_columns)
+                then string_to_array(body, ',')
         end as column_values,
+        -- A quotation mark within a value is doubled.
+        strpos(body, quote_mark || quote_mark) > 0 as may_double_marks,
         -- As jsonb, which refuses what ->> would raise on (an escaped NUL, half a surrogate pair).
         case when pg_input_is_valid(json_text, 'jsonb') then json_text::jsonb end as document
     from texts
@@ -155,7 +164,17 @@ records as (
                 then
                     jsonb_object(
                         column_names[1:least(cardinality(column_names), cardinality(column_values))],
-                        column_values[1:least(cardinality(column_names), cardinality(column_values))]
+                        case
+                            when may_double_marks
+                                then
+                                    array(
+                                        select replace(given.given_value, quote_mark || quote_mark, quote_mark)
+                                        from unnest(column_values) with ordinality as given (given_value, place)
+                                        order by given.place
+                                        limit cardinality(column_names)
+                                    )
+                            else column_values[1:least(cardinality(column_names), cardinality(column_values))]
+                        end
                     )
         end as record
     from layouts
@@ -196,6 +215,8 @@ fields as (
         {%- for column in ['channel_ext', 'dstchannel_ext', 'chanext', 'dstchanext'] %}
         case when {{ column }} !~ '^trunk_[0-9]+$' then {{ column }} end as {{ column }}_extension,
         {%- endfor %}
+        src_trunk_name is not null or coalesce(channel_ext ~ '^trunk_[0-9]+$', false) as is_from_trunk,
+        dst_trunk_name is not null or coalesce(dstchannel_ext ~ '^trunk_[0-9]+$', false) as is_to_trunk,
         -- The second, in UTC, in which the channel of the call was made.
         case
             when uniqueid ~ '[0-9]{9,10}[.][0-9]+$' then to_timestamp(substring(uniqueid from '([0-9]{9,10})[.][0-9]+$')::bigint)
@@ -213,7 +234,9 @@ verdicts as (
             when form = 'csv' and body ~* '^[''"]?(acctid|accountcode)[''"]?,.*,[''"]?start[''"]?,' then 'column_names'
             when jsonb_typeof(document) = 'array' or jsonb_typeof(coalesce(document -> 'cdr_root', document -> 'cdr')) = 'array'
                 then 'no_records'
-            when form = 'xml' and regexp_replace(body, '<[^<>]*>', '', 'g') ~ '^\s*$' then 'no_records'
+            when form = 'xml' and body !~ '=' and regexp_replace(body, '<[^<>]*>', '', 'g') ~ '^\s*$' then 'no_records'
+            -- What stands before a document that was sent by HTTP.
+            when body ~ '^HTTP/1[.][01] [0-9]{3}' or body ~ '^[A-Z][A-Za-z]*(-[A-Za-z]+)*: ' then 'http_header'
             when body ~ '^[A-Z]+ [^ ]+ HTTP/1[.][01]$' then 'http_request_without_document:body'
             when record is null and form = 'json' then 'no_json_object:body'
             when record is null and form = 'xml' then 'no_xml_record:body'
@@ -270,9 +293,9 @@ directions as (
         case
             when fault is not null then null
             when userfield_direction is not null then userfield_direction
-            when src_trunk_name is not null and dst_trunk_name is not null then 'transit'
-            when src_trunk_name is not null then 'incoming'
-            when dst_trunk_name is not null then 'outgoing'
+            when is_from_trunk and is_to_trunk then 'transit'
+            when is_from_trunk then 'incoming'
+            when is_to_trunk then 'outgoing'
             else 'unknown'
         end as direction
     from clocks
@@ -293,7 +316,7 @@ outcomes as (
                 and disposition_outcome = 'answered'
                 and billsec_seconds < answer_threshold_seconds
                 then 'no_answer'
-            when disposition_outcome = 'answered' and (action_type ~ '^(VM$|IVR)' or lastapp ilike 'voicemail%')
+            when disposition_outcome = 'answered' and (action_type ~ '^(VM($|\[)|IVR)' or lastapp ilike 'voicemail%')
                 then 'answered_by_machine'
             else disposition_outcome
         end as outcome
@@ -319,7 +342,8 @@ durations as (
         end as talk_seconds,
         case
             when not is_ticket or direction = 'transit' then null
-            when direction = 'incoming' then coalesce(dstchanext_extension, dstchannel_ext_extension, dst)
+            -- On analogue trunks the PBX may call itself `s`.
+            when direction = 'incoming' then coalesce(dstchanext_extension, dstchannel_ext_extension, nullif(dst, 's'))
             else coalesce(chanext_extension, channel_ext_extension, src)
         end as extension
     from outcomes
@@ -330,7 +354,7 @@ final as (
         ticket_id,
         case
             when is_ticket then 'ticket'
-            when fault in ('group_summary', 'column_names', 'no_records') then 'ignored'
+            when fault in ('group_summary', 'column_names', 'no_records', 'http_header') then 'ignored'
             else 'rejected'
         end as state,
         nullif(split_part(fault, ':', 1), '') as state_reason,
