@@ -21,6 +21,7 @@ time_zones as not materialized (
 ),
 
 pbx_periods as not materialized (
+    {{ computed_once() }}
     select
         pbxs.*,
         {{ period_start('pbxs', 'time_zones.time_zone') }} as starts_at,
@@ -28,7 +29,6 @@ pbx_periods as not materialized (
     from {{ source('directory', 'pbxs') }} as pbxs
     inner join time_zones
         on pbxs.pbx_id = time_zones.pbx_id
-    offset '0'::bigint
 ),
 
 located as (

@@ -1,11 +1,12 @@
 {#-
-CTEs: who owned what, from when to when, in the zone of the pbx (R18). Materialised, so that zones are reckoned once per row of the
-directory and not once per leg. `numbers`: see attributed_legs().
+CTEs: who owned what, from when to when, in the zone of the pbx (R18). Zones are reckoned once per row of the directory and not
+once per leg. `numbers`: see attributed_legs().
 -#}
 {% macro owner_periods(numbers) -%}
 {%- for table, key in [('account_codes', 'account_code'), ('extensions', 'extension'), ('trunks', 'trunk')] %}
 
 {{ key }}_owners as not materialized (
+    {{ computed_once() }}
     select
         owned.pbx_id,
         owned.{{ key }},
@@ -15,12 +16,12 @@ directory and not once per leg. `numbers`: see attributed_legs().
     from {{ source('directory', table) }} as owned
     left join time_zones
         on owned.pbx_id = time_zones.pbx_id
-    offset '0'::bigint
 ),
 {%- endfor %}
 
 -- Ranges are looked up once per own number, not once per leg.
 number_range_owners as not materialized (
+    {{ computed_once() }}
     select distinct
         numbers.pbx_id,
         numbers.e164_number,
@@ -35,6 +36,5 @@ number_range_owners as not materialized (
     left join time_zones
         on owned.pbx_id = time_zones.pbx_id
     where numbers.is_own_number
-    offset '0'::bigint
 )
 {%- endmacro %}

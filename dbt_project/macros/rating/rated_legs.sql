@@ -8,8 +8,8 @@ Rates legs: a select with the columns of fct_call_legs. What a build rates and w
 Steps: the rates of both sides, the state (R8 to R10), the price (R11, R13).
 -#}
 {% macro rated_legs(legs, attributed, matches) -%}
--- `offset 0`: the state and the prices are worked out once, however often the last step names them.
 with classed as (
+    {{ computed_once() }}
     select
         legs.ticket_id,
         attributed.call_id,
@@ -113,7 +113,6 @@ with classed as (
             and attributed.is_answered
     left join {{ source('directory', 'rates') }} as cost_rates
         on cost_matches.rate_id = cost_rates.rate_id
-    offset '0'::bigint
 ),
 
 final as (

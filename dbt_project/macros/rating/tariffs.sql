@@ -5,6 +5,7 @@ would overlap or leave a gap where one follows the other. For attributed_legs(),
 -#}
 {% macro tariff_periods(is_hypothetical=false) -%}
 sale_tariffs as not materialized (
+    {{ computed_once() }}
     select
         assignments.owner_id as service_id,
         tariffs.tariff_id,
@@ -36,10 +37,10 @@ sale_tariffs as not materialized (
         'infinity'::timestamptz as ends_at
     from {{ source('directory', 'tariffs') }} as tariffs
     {%- endif %}
-    offset '0'::bigint
 ),
 
 version_periods as not materialized (
+    {{ computed_once() }}
     select
         versions.tariff_version_id,
         versions.tariff_id,
@@ -51,10 +52,10 @@ version_periods as not materialized (
     from {{ source('directory', 'tariff_versions') }} as versions
     inner join {{ source('directory', 'tariffs') }} as tariffs
         on versions.tariff_id = tariffs.tariff_id
-    offset '0'::bigint
 ),
 
 cost_versions as not materialized (
+    {{ computed_once() }}
     select
         pbx_periods.pbx_id,
         assignments.owner_kind,
@@ -82,7 +83,6 @@ cost_versions as not materialized (
             = case assignments.owner_kind when 'pbx' then pbx_periods.pbx_id else pbx_periods.carrier_id end
     inner join version_periods
         on assignments.tariff_id = version_periods.tariff_id
-    offset '0'::bigint
 )
 {%- endmacro %}
 

@@ -9,20 +9,25 @@ legs of calls that a touched leg may belong to, and what a killed build left und
 ) }}
 
 {%- set earlier_legs = earlier_call_legs() %}
-{%- set earlier_work_list = earlier_work_list() %}
-{%- set columns = [
-    'pbx_id', 'model', 'source_call_id', 'direction', 'outcome', 'caller_number', 'called_number', 'presented_number', 'trunk_out',
-    'talk_seconds', 'started_at', 'ended_at',
-] -%}
+{%- set earlier_work_list = earlier_work_list() -%}
 
 with left_over as (
     select
         staged.ticket_id,
         staged.batch_id,
         staged.state,
-        {%- for column in columns %}
-        staged.{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        staged.pbx_id,
+        staged.model,
+        staged.source_call_id,
+        staged.direction,
+        staged.outcome,
+        staged.caller_number,
+        staged.called_number,
+        staged.presented_number,
+        staged.trunk_out,
+        staged.talk_seconds,
+        staged.started_at,
+        staged.ended_at
     from {{ ref('int_tickets__staged') }} as staged
     where
         {%- if earlier_work_list %}
@@ -105,9 +110,18 @@ legs_of_affected_calls as (
         earlier_legs.ticket_id,
         earlier_legs.batch_id,
         'ticket' as state,
-        {%- for column in columns %}
-        earlier_legs.{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        earlier_legs.pbx_id,
+        earlier_legs.model,
+        earlier_legs.source_call_id,
+        earlier_legs.direction,
+        earlier_legs.outcome,
+        earlier_legs.caller_number,
+        earlier_legs.called_number,
+        earlier_legs.presented_number,
+        earlier_legs.trunk_out,
+        earlier_legs.talk_seconds,
+        earlier_legs.started_at,
+        earlier_legs.ended_at
     from {{ earlier_legs }} as earlier_legs
     inner join affected_calls
         on earlier_legs.call_id = affected_calls.call_id
