@@ -15,9 +15,25 @@ call a leg was in is asked nowhere else, and a second table of it would cost a f
     {%- endif -%}
 {%- endmacro %}
 
-{#- The work list as the build before left it, or none before the first: it is made anew after what reads this. -#}
-{% macro earlier_work_list() -%}
-    {%- if execute -%}
-        {{ return(adapter.get_relation(database=target.database, schema='intermediate', identifier='int_calls__legs_to_build')) }}
+{#-
+What a killed build left undone, as an array of tickets: its work list is made anew after this is read. The touched batches themselves
+are open still.
+-#}
+{% macro left_over_tickets() -%}
+    {%- set work_list = adapter.get_relation(
+        database=target.database, schema='intermediate', identifier='int_calls__legs_to_build'
+    ) if execute -%}
+    {%- if work_list -%}
+        array(
+            select work_list.ticket_id
+            from {{ work_list }} as work_list
+            inner join {{ source('raw', 'builds') }} as builds
+                on work_list.build_id = builds.build_id
+            where
+                builds.finished_at is null
+                and work_list.batch_id <> all({{ batches_to_build() }})
+        )
+    {%- else -%}
+        '{}'::bigint[]
     {%- endif -%}
 {%- endmacro %}

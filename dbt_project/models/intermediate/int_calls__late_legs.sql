@@ -9,7 +9,6 @@ legs of calls that a touched leg may belong to, and what a killed build left und
 ) }}
 
 {%- set earlier_legs = earlier_call_legs() %}
-{%- set earlier_work_list = earlier_work_list() -%}
 
 with left_over as (
     select
@@ -29,21 +28,7 @@ with left_over as (
         staged.started_at,
         staged.ended_at
     from {{ ref('int_tickets__staged') }} as staged
-    where
-        {%- if earlier_work_list %}
-        staged.ticket_id = any(array(
-            select work_list.ticket_id
-            from {{ earlier_work_list }} as work_list
-            inner join {{ source('raw', 'builds') }} as builds
-                on work_list.build_id = builds.build_id
-            where
-                builds.finished_at is null
-                -- The touched batches themselves are open still.
-                and work_list.batch_id <> all({{ batches_to_build() }})
-        ))
-        {%- else %}
-        false
-        {%- endif %}
+    where staged.ticket_id = any({{ left_over_tickets() }})
 ),
 
 {%- if earlier_legs %}
