@@ -85,10 +85,16 @@ texts as (
         -- An element that is closed by its own tag: one that was cut off would pass for a shorter record.
         case
             when form = 'xml' and body like '%</' || replace(substring(body from '^<([A-Za-z_][\w.-]*)'), '_', '\_') || '>'
-                then regexp_replace(body, '<!\[CDATA\[(.*?)\]\]>', '\1', 'g')
+                then
+                    case
+                        when body like '%<![CDATA[%' then regexp_replace(body, '<!\[CDATA\[(.*?)\]\]>', '\1', 'g')
+                        else body
+                    end
         end as xml_text,
         case when form = 'csv' and body ~ '^[''"]' then left(body, 1) end as quote_mark,
-        case when form = 'csv' and octet_length(body) < 8192 then regexp_match(body, '{{ bare_line }}') end as bare_values
+        case
+            when form = 'csv' and body !~ '^[''"]' and octet_length(body) < 8192 then regexp_match(body, '{{ bare_line }}')
+        end as bare_values
     from forms
 ),
 
@@ -145,20 +151,26 @@ records as (
         *,
         case
             when jsonb_typeof(document) = 'object' then document
+            -- What stands before each closing tag: the last element opened there, and its text.
             when xml_text is not null
                 then (
                     select
                         jsonb_object_agg(
-                            leaves.leaf[1],
-                            {% set text = 'leaves.leaf[2]' -%}
+                            rtrim(split_part(split_part(leaves.leaf, '>', 1), ' ', 1), e' \t\r\n'),
+                            {% set text = "substr(leaves.leaf, position('>' in leaves.leaf) + 1)" -%}
+                            {% set plain = namespace(text=text) -%}
                             {%- for entity, character in [
                                 ('&lt;', '<'), ('&gt;', '>'), ('&quot;', '"'), ('&apos;', "''"), ('&#39;', "''"), ('&amp;', '&'),
                             ] -%}
-                            {%- set text = "replace(" ~ text ~ ", '" ~ entity ~ "', '" ~ character ~ "')" -%}
-                            {%- if loop.last -%}{{ text }}{%- endif -%}
+                            {%- set plain.text = "replace(" ~ plain.text ~ ", '" ~ entity ~ "', '" ~ character ~ "')" -%}
                             {%- endfor %}
+                            case when leaves.leaf like '%&%' then {{ plain.text }} else {{ text }} end
                         )
-                    from regexp_matches(layouts.xml_text, '<([A-Za-z_][\w.-]*)(?:\s[^<>]*)?>([^<]*)</', 'g') as leaves (leaf)
+                    from (
+                        select split_part(pieces.piece, '<', -1) as leaf
+                        from unnest(string_to_array(layouts.xml_text, '</')) as pieces (piece)
+                        where pieces.piece like '%<%>%'
+                    ) as leaves
                 )
             when column_names is not null
                 then
