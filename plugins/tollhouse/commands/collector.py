@@ -24,7 +24,7 @@ from tollhouse.settings import load_settings
 #: Nine columns are readable from this width of the window on; below it the chief ones are shown.
 WIDE_COLUMNS = 160
 #: A long pbx id is folded before the words of its state are.
-STATE_COLUMNS = 20
+STATE_COLUMNS = 18
 
 
 def run() -> None:
