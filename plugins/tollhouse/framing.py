@@ -97,7 +97,8 @@ def frame_file(
         return _frame_documents(stream, model, start_offset, header)
     lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
     if framing.kind == "json_rows":
-        key = model.table.key if model.table else None
+        source = model.table or model.api
+        key = source.key if source else None
         return FramedFile(None, _json_rows(lines, key, model.encoding))
     if framing.kind == "header_lines" and not start_offset:
         header, lines = _take_header(lines, framing, model.encoding)

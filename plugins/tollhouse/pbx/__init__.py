@@ -16,6 +16,7 @@ from typing import Literal
 
 FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents"]
 DialogueName = Literal["lines", "login", "oxe_blocks", "documents"]
+ApiName = Literal["wazo", "grandstream"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,27 @@ class TableDefaults:
 
 
 @dataclass(frozen=True)
+class ApiDefaults:
+    """A PBX that is asked for its tickets over HTTPS.
+
+    Attributes:
+        api: what is said; ``transports.http_api`` knows each.
+        port: where it answers by default.
+        key: the growing id of an item, which IDLAST follows, where the API pages by ids.
+        page_rows: items that a request asks for.
+        overlap_ids: ids read again below IDLAST, where an item may have appeared since.
+        overlap_hours: hours read again before IDLAST, of an API that is asked by time.
+    """
+
+    api: ApiName
+    port: int
+    key: str | None = None
+    page_rows: int = 1_000
+    overlap_ids: int = 200
+    overlap_hours: int = 26
+
+
+@dataclass(frozen=True)
 class FileDefaults:
     """A PBX that drops files in a folder: which names, and which never.
 
@@ -122,6 +144,7 @@ class Model:
     encoding: str = "latin-1"
     stream: StreamDefaults | None = None
     table: TableDefaults | None = None
+    api: ApiDefaults | None = None
     files: FileDefaults | None = None
     guide: str = field(default="", repr=False)
 
