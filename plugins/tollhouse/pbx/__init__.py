@@ -82,9 +82,17 @@ class TableDefaults:
     """A PBX read from its SQL database.
 
     Attributes:
-        table: the table of tickets.
+        table: the table that has a row per ticket.
         key: its growing key, which IDLAST follows.
         port: where the database server listens by default.
+        query: a plain ``select``, without order and limit, that yields each row of that table once
+            and its key under the key's own name; ``{table}`` stands for the table's name. Other
+            tables are joined here, from the left, so that no ticket is lost. Without it the rows
+            are read as they stand.
+        joined_columns: columns of the query that other tables fill. A user who is renamed does not
+            change the tickets of the past: these are left out when a row is compared with raw.
+        time_columns: the columns that may hold the start of a call, the most likely first; an
+            interval is chosen by the first that is there.
         page_rows: rows a query asks for.
         overlap_ids: ids read again below IDLAST, where a late commit may have appeared.
     """
@@ -92,29 +100,11 @@ class TableDefaults:
     table: str
     key: str
     port: int
+    query: str | None = None
+    joined_columns: tuple[str, ...] = ()
+    time_columns: tuple[str, ...] = ("calldate", "start")
     page_rows: int = 10_000
     overlap_ids: int = 200
-
-
-@dataclass(frozen=True)
-class ApiDefaults:
-    """A PBX that is asked for its tickets over HTTPS.
-
-    Attributes:
-        api: what is said; ``transports.http_api`` knows each.
-        port: where it answers by default.
-        key: the growing id of an item, which IDLAST follows, where the API pages by ids.
-        page_rows: items that a request asks for.
-        overlap_ids: ids read again below IDLAST, where an item may have appeared since.
-        overlap_hours: hours read again before IDLAST, of an API that is asked by time.
-    """
-
-    api: ApiName
-    port: int
-    key: str | None = None
-    page_rows: int = 1_000
-    overlap_ids: int = 200
-    overlap_hours: int = 26
 
 
 @dataclass(frozen=True)
