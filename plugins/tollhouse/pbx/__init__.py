@@ -108,6 +108,27 @@ class TableDefaults:
 
 
 @dataclass(frozen=True)
+class ApiDefaults:
+    """A PBX that is asked for its tickets over HTTPS.
+
+    Attributes:
+        api: what is said; ``transports.http_api`` knows each.
+        port: where it answers by default.
+        key: the growing id of an item, which IDLAST follows, where the API pages by ids.
+        page_rows: items that a request asks for.
+        overlap_ids: ids read again below IDLAST, where an item may have appeared since.
+        overlap_hours: hours read again before IDLAST, of an API that is asked by time.
+    """
+
+    api: ApiName
+    port: int
+    key: str | None = None
+    page_rows: int = 1_000
+    overlap_ids: int = 200
+    overlap_hours: int = 26
+
+
+@dataclass(frozen=True)
 class FileDefaults:
     """A PBX that drops files in a folder: which names, and which never.
 
