@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from lab.tables import PbxTables
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
 
@@ -45,6 +46,13 @@ COLUMNS = (
     "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid", "did", "cnum",
     "outbound_cnum", "linkedid", "sequence",
 )  # fmt: skip
+
+TABLES = PbxTables(
+    database="asteriskcdrdb",
+    definitions={"cdr": TABLE},
+    columns=COLUMNS,
+    readable=("cdr",),
+)
 
 DISPOSITIONS = {
     "answered": "ANSWERED",
@@ -236,25 +244,3 @@ class _RowWriter:
                 ticket=json.dumps(row),
             )
         )
-
-
-def insert_rows(connection: Any, tickets: list[TicketTruth]) -> int:
-    """Bring the table up to what was sent, in one transaction; return how many rows were added.
-
-    The table is the lab's alone, so the number of its rows says how far it got.
-    """
-    cursor = connection.cursor()
-    cursor.execute("select count(*) from cdr")
-    already = cursor.fetchone()[0]
-    rows = [json.loads(ticket.ticket) for ticket in tickets[already:]]
-    names = ", ".join(COLUMNS)
-    places = ", ".join(["%s"] * len(COLUMNS))
-    if rows:
-        cursor.executemany(
-            # S608: the names are this module's own.
-            f"insert into cdr ({names}) values ({places})",  # noqa: S608
-            [[row.get(name, "") for name in COLUMNS] for row in rows],
-        )
-    connection.commit()
-    cursor.close()
-    return len(rows)

@@ -1,7 +1,8 @@
 """A real MariaDB server for the lab: own folder, loopback only, never as root.
 
-Databases, users and passwords are set by a file that the server reads at each start, so a half-made
-server is made whole by starting it again.
+It holds a database per PBX that keeps its tickets in SQL. Databases, users and passwords are set by
+a file that the server reads at each start, so a half-made server is made whole by starting it
+again.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import pwd
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mysql.connector
 
-from lab.asterisk import TABLE
+from lab.tables import PbxTables
 from tollhouse.embedded.postgres import cluster_home
 from tollhouse.embedded.processes import (
     BackgroundProcess,
@@ -26,9 +28,8 @@ from tollhouse.embedded.processes import (
     server_user,
 )
 
-DATABASE = "asteriskcdrdb"
 READER = "tollhouse_reader"
-WRITER = "asterisk"
+WRITER = "pbx"
 SERVER_USER = "tollhouse-mariadb"
 PORT_VARIABLE = "TOLLHOUSE_LAB_MARIADB_PORT"
 PROCESS = "lab-mariadb"
@@ -40,12 +41,14 @@ class LabMariadb:
 
     Attributes:
         var: the installation's runtime folder.
-        password: of the reader that extracts log in with, and of the writer, Asterisk itself.
+        password: of the reader that extracts log in with, and of the writer, the PBXs themselves.
+        databases: the tables of each PBX, in a database of its own.
     """
 
     var: Path
     port: int
     password: str
+    databases: tuple[PbxTables, ...]
 
     @property
     def home(self) -> Path:
@@ -90,14 +93,14 @@ class LabMariadb:
         )  # fmt: skip
         self._wait_until_ready()
 
-    def connect(self, user: str = WRITER) -> Any:
-        """Open a connection to the ``cdr`` database."""
+    def connect(self, database: str | None = None, user: str = WRITER) -> Any:
+        """Open a connection, to one of the databases if it is named."""
         return mysql.connector.connect(
             host="127.0.0.1",
             port=self.port,
             user=user,
             password=self.password,
-            database=DATABASE,
+            database=database,
             connection_timeout=5,
         )
 
@@ -126,26 +129,26 @@ class LabMariadb:
 
     def _setup_statements(self) -> str:
         # The server reads one statement a line.
-        table = " ".join(TABLE.split()).replace("exists cdr", f"exists {DATABASE}.cdr")
-        grants = {READER: f"select on {DATABASE}.cdr", WRITER: f"all on {DATABASE}.*"}
-        statements = [
-            f"create database if not exists {DATABASE}",
-            table,
-            f"alter user root@localhost identified by '{self.password}'",
-        ]
-        for user, right in grants.items():
-            statements += [
-                f"create user if not exists '{user}'@'127.0.0.1'",
-                f"alter user '{user}'@'127.0.0.1' identified by '{self.password}'",
-                f"grant {right} to '{user}'@'127.0.0.1'",
-            ]
-        return "".join(f"{statement};\n" for statement in statements)
+        return "".join(f"{' '.join(statement.split())};\n" for statement in self._statements())
+
+    def _statements(self) -> Iterator[str]:
+        yield f"alter user root@localhost identified by '{self.password}'"
+        for user in (READER, WRITER):
+            yield f"create user if not exists '{user}'@'127.0.0.1'"
+            yield f"alter user '{user}'@'127.0.0.1' identified by '{self.password}'"
+        for tables in self.databases:
+            yield f"create database if not exists {tables.database}"
+            yield f"use {tables.database}"
+            yield from tables.definitions.values()
+            yield f"grant all on {tables.database}.* to '{WRITER}'@'127.0.0.1'"
+            for table in tables.readable:
+                yield f"grant select on {tables.database}.`{table}` to '{READER}'@'127.0.0.1'"
 
     def _wait_until_ready(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                self.connect(READER).close()
+                self.connect(user=READER).close()
             except mysql.connector.Error as error:
                 if self.process.is_running() and time.monotonic() < deadline:
                     time.sleep(0.2)

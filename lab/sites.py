@@ -22,6 +22,7 @@ from lab import (
     unify_openscape,
 )
 from lab.streams import StreamSimulator
+from lab.tables import PbxTables
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
 
@@ -32,11 +33,13 @@ class SimulatedPbx:
 
     Attributes:
         stream: how it says them, when it speaks over TCP.
+        tables: where it writes them, when it keeps them in a database.
     """
 
     site: Site
     tickets_of: Callable[[Call, Site, int], list[TicketTruth]]
     stream: StreamSimulator | None = None
+    tables: PbxTables | None = None
 
 
 def _on_tcp(site: Site, simulator: StreamSimulator) -> SimulatedPbx:
@@ -65,6 +68,7 @@ SITES = (
             account_codes=("550042",),
         ),
         asterisk.tickets_of,
+        tables=asterisk.TABLES,
     ),
     SimulatedPbx(
         Site(

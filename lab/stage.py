@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 
 import yaml
 
-from lab import asterisk, cisco_cucm, truth
-from lab.mariadb import DATABASE, READER, LabMariadb
+from lab import cisco_cucm, truth
+from lab.mariadb import READER, LabMariadb
 from lab.sites import SITES, simulated_pbxs
 from lab.streams import StreamSimulator
 from lab.streams.feed import Feed
-from lab.traffic import calls_between
+from lab.tables import PbxTables, insert_people, insert_tickets
+from lab.traffic import Site, calls_between
 from lab.truth import Ledger
 from tollhouse.commands.up import COLLECTOR
 from tollhouse.embedded.airflow import process_environment
@@ -25,7 +27,7 @@ from tollhouse.embedded.processes import BackgroundProcess, require_free_port
 from tollhouse.settings import SettingsError
 
 MARIADB_PORT = "TOLLHOUSE_LAB_MARIADB_PORT"
-ASTERISK, CUCM = "lyon_support", "lille_plant"
+CUCM = "lille_plant"
 STREAMS_PROCESS = "lab-streams"
 
 
@@ -56,12 +58,18 @@ class Lab:
 
     @property
     def mariadb(self) -> LabMariadb:
-        """The database server that Asterisk writes to."""
+        """The database server that PBXs write to."""
         return LabMariadb(
             var=self.var,
             port=self.installation.port(MARIADB_PORT),
             password=self.installation.settings.environment["TOLLHOUSE_LAB_MARIADB_PASSWORD"],
+            databases=tuple(tables for _, tables in self.pbxs_in_sql),
         )
+
+    @property
+    def pbxs_in_sql(self) -> list[tuple[Site, PbxTables]]:
+        """Those that write their tickets into a database."""
+        return [(pbx.site, pbx.tables) for pbx in SITES if pbx.tables]
 
     @property
     def pbxs_on_tcp(self) -> list[PbxOnTcp]:
@@ -94,17 +102,18 @@ class Lab:
             for pbx in self.pbxs_on_tcp
         }
         entries |= {
-            f"pbx_{ASTERISK}": {
+            f"pbx_{site.pbx_id}": {
                 "conn_type": "mysql",
                 "host": "127.0.0.1",
                 "port": self.mariadb.port,
                 "login": READER,
                 "password": self.mariadb.password,
-                "schema": DATABASE,
+                "schema": tables.database,
                 "extra": {"client": "mysql-connector-python"},
-            },
-            f"pbx_{CUCM}": {"conn_type": "fs", "extra": {"path": str(self.drop_folder)}},
+            }
+            for site, tables in self.pbxs_in_sql
         }
+        entries[f"pbx_{CUCM}"] = {"conn_type": "fs", "extra": {"path": str(self.drop_folder)}}
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         draft.touch(mode=0o600)
@@ -174,11 +183,10 @@ class Lab:
         """Hand over what the truth holds and was not yet, after a run that was killed too."""
         for pbx in self.pbxs_on_tcp:
             pbx.feed.write(ticket.ticket for ticket in ledgers[pbx.pbx_id].tickets)
-        connection = self.mariadb.connect()
-        try:
-            asterisk.insert_rows(connection, ledgers[ASTERISK].tickets)
-        finally:
-            connection.close()
+        for site, tables in self.pbxs_in_sql:
+            with closing(self.mariadb.connect(tables.database)) as connection:
+                insert_people(connection, tables, site)
+                insert_tickets(connection, tables, ledgers[site.pbx_id].tickets)
         position_file = self.var / "lab" / CUCM / "dropped"
         cisco_cucm.drop_files(self.drop_folder, ledgers[CUCM].tickets, position_file)
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import mysql.connector
 import pytest
 
-from lab.asterisk import insert_rows, tickets_of
+from lab.asterisk import TABLES, tickets_of
 from lab.mariadb import READER, LabMariadb
 from lab.sites import SITES
+from lab.tables import insert_tickets
 from lab.traffic import Call
 from tests.conftest import free_port
 
@@ -40,7 +41,9 @@ INCOMING = replace(OUTGOING, direction="incoming", destination="")
 def mariadb() -> Iterator[LabMariadb]:
     folder = Path(tempfile.mkdtemp(prefix="tollhouse-tests-"))
     folder.chmod(0o755)
-    server = LabMariadb(var=folder, port=free_port(), password="reader-of-the-tests")
+    server = LabMariadb(
+        var=folder, port=free_port(), password="reader-of-the-tests", databases=(TABLES,)
+    )
     try:
         server.start()
         yield server
@@ -96,12 +99,12 @@ def test_a_failed_dial_leaves_a_closing_row() -> None:
 @pytest.mark.stack
 def test_rows_get_growing_ids_and_are_written_once(mariadb: LabMariadb) -> None:
     tickets = [t for number in range(1, 6) for t in tickets_of(OUTGOING, SITE, number)]
-    writer = mariadb.connect()
-    assert insert_rows(writer, tickets[:3]) == 3
-    assert insert_rows(writer, tickets) == 2
-    assert insert_rows(writer, tickets) == 0
+    writer = mariadb.connect(TABLES.database)
+    assert insert_tickets(writer, TABLES, tickets[:3]) == 3
+    assert insert_tickets(writer, TABLES, tickets) == 2
+    assert insert_tickets(writer, TABLES, tickets) == 0
     writer.close()
-    reader = mariadb.connect(READER)
+    reader = mariadb.connect(TABLES.database, READER)
     cursor = reader.cursor()
     cursor.execute("select id, dst from cdr order by id")
     assert cursor.fetchall() == [(number, "0536490123") for number in range(1, 6)]
@@ -110,7 +113,7 @@ def test_rows_get_growing_ids_and_are_written_once(mariadb: LabMariadb) -> None:
 
 @pytest.mark.stack
 def test_the_billing_account_may_read_and_not_write(mariadb: LabMariadb) -> None:
-    reader = mariadb.connect(READER)
+    reader = mariadb.connect(TABLES.database, READER)
     with pytest.raises(mysql.connector.Error, match="denied"):
         reader.cursor().execute("delete from cdr")
     reader.close()

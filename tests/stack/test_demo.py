@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,11 +28,12 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 
-from lab.asterisk import insert_rows
+from lab.asterisk import TABLES
 from lab.demo import past_month
 from lab.sites import SITES
 from lab.stage import Lab
 from lab.summary import PbxCounts, count_pbxs
+from lab.tables import insert_tickets
 from lab.traffic import Site, calls_of_day, day_factor
 from lab.truth import Ledger, TicketTruth, expected_counts, open_ledger, read_truth
 from tests.conftest import free_port
@@ -361,9 +363,8 @@ def test_airflow_killed_in_the_middle_of_an_extract_loses_and_doubles_nothing(
     stack: Stack, first_run: subprocess.CompletedProcess[str]
 ) -> None:
     ledger = send_a_busy_day(stack)
-    connection = Lab(stack.installation).mariadb.connect()
-    assert insert_rows(connection, ledger.tickets) > 500
-    connection.close()
+    with closing(Lab(stack.installation).mariadb.connect(TABLES.database)) as connection:
+        assert insert_tickets(connection, TABLES, ledger.tickets) > 500
 
     # The extract is held where it lands, so that it is in the middle when Airflow dies.
     with connect(LOADER, settings=stack.settings, autocommit=True) as holder:
