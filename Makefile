@@ -25,9 +25,12 @@ down: ## Stop exactly what `make up` and `make demo` started
 demo: env ## Everything at work on simulated PBXs: tickets to invoices, with a summary at the end
 	@$(BIN)/tollhouse demo
 
+# A worker per processor, each with servers of its own; the whole stack has the machine to itself.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadscope
+
 test: env-develop ## Run the tests: no database, then PostgreSQL, then the whole stack
-	$(BIN)/python -m pytest -m "not postgres and not stack"
-	$(BIN)/python -m pytest -m "postgres and not stack"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not postgres and not stack"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "postgres and not stack"
 	$(BIN)/python -m pytest -m stack
 
 lint: env-develop ## Check style, types and SQL
