@@ -13,12 +13,15 @@
     ref('stg_asterisk_mysql__tickets'),
     ref('stg_avaya_ipoffice__tickets'),
     ref('stg_cisco_cucm__tickets'),
+    ref('stg_fonisk__tickets'),
     ref('stg_grandstream_ucm__tickets'),
+    ref('stg_itneo__tickets'),
     ref('stg_md_evolution__tickets'),
     ref('stg_mitel_3300__tickets'),
     ref('stg_panasonic_kx__tickets'),
     ref('stg_shoretel__tickets'),
     ref('stg_siemens_hipath__tickets'),
+    ref('stg_telnowedge__tickets'),
     ref('stg_unify_openscape__tickets'),
 ] -%}
 
