@@ -112,8 +112,8 @@ def fill_spool(settings: Settings, lines: Iterator[bytes], count: int) -> None:
 
 
 @contextmanager
-def installation() -> Iterator[Settings]:
-    """A warehouse of its own, migrated, deployed, with the demo's directory; gone afterwards."""
+def installation(*, deployed: bool = True) -> Iterator[Settings]:
+    """A warehouse of its own, migrated; deployed, with the demo's directory; gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="tollhouse-bench-"))
     folder.chmod(0o755)
     postgres = EmbeddedPostgres(cluster_home(folder), int(os.environ.get("BENCH_PORT", "54399")))
@@ -130,8 +130,9 @@ def installation() -> Iterator[Settings]:
             project=PROJECT, var=folder, include=PROJECT / "include", environment=environment
         )
         migrate(settings)
-        deploy(settings, with_docs=False, output=io.StringIO())
-        load_directory(settings)
+        if deployed:
+            deploy(settings, with_docs=False, output=io.StringIO())
+            load_directory(settings)
         yield settings
     finally:
         postgres.stop()
