@@ -1,0 +1,67 @@
+"""Pulling from an API that numbers its calls and hands them out by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import chain
+
+from tollhouse.bundles import bundled
+from tollhouse.framing import Ticket
+from tollhouse.installed_pbxs import Pbx
+from tollhouse.landing import Delivery, DeliveryTickets
+from tollhouse.transports import FetchRequest, Interval, Progress
+from tollhouse.transports.growing_ids import NumberedSource, find_beginning, looked_at
+from tollhouse.transports.http_api.entry_settings import whole_number
+from tollhouse.transports.http_api.wazo import UNIT, Wazo, is_same_call
+
+#: Calls of an interval are sought with this margin: one that began before midnight counts by the
+#: second, and clocks differ.
+INTERVAL_MARGIN = timedelta(minutes=1)
+
+
+def fetch(request: FetchRequest, progress: Progress, api: Wazo) -> Iterator[DeliveryTickets]:
+    """Yield the calls above IDLAST and those of the overlap, or those of an interval."""
+    pbx = request.pbx
+    page_rows = rows_of_page(pbx)
+    known = request.known.current([UNIT]).get(UNIT)
+    if request.interval is not None:
+        wide = Interval(
+            request.interval.start - INTERVAL_MARGIN, request.interval.end + INTERVAL_MARGIN
+        )
+        pages = api.pages(after=-1, interval=wide, page_rows=page_rows)
+        yield DeliveryTickets(Delivery(UNIT, known.generation if known else 1), pages)
+        return
+
+    def read_again(after: int, until: int) -> Iterator[Ticket]:
+        rows = max(1, min(page_rows, until - after))
+        for page in api.pages(after=after, until=until, page_rows=rows):
+            yield from page.tickets()
+
+    defaults = pbx.known_model.api
+    source = NumberedSource(
+        unit=UNIT,
+        known=known,
+        highest=api.highest_id(),
+        overlap_ids=whole_number(
+            pbx, "overlap_ids", defaults.overlap_ids if defaults else 0, highest=1_000_000
+        ),
+        read_again=read_again,
+        says_the_same=is_same_call,
+    )
+    beginning = find_beginning(request, progress, source)
+    if beginning is None:
+        return
+    pages = api.pages(after=beginning.after, page_rows=page_rows)
+    yield DeliveryTickets(
+        Delivery(UNIT, beginning.generation),
+        looked_at(chain(bundled(beginning.overlap), pages), progress),
+    )
+
+
+def rows_of_page(pbx: Pbx) -> int:
+    """Return how many calls a request asks for."""
+    defaults = pbx.known_model.api
+    return whole_number(
+        pbx, "page_rows", defaults.page_rows if defaults else 1, lowest=1, highest=100_000
+    )

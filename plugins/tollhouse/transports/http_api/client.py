@@ -1,0 +1,316 @@
+"""One PBX asked over HTTPS: bounded, patient with what passes, and silent about secrets.
+
+A request that fails for a reason that may pass (a busy or restarting server, a cut connection, half
+an answer) is made again after a while that doubles each time; any other failure is told at once.
+Redirects are followed on the same host only: a token must not travel to another.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from tollhouse.transports.http_api.failures import (
+    BROKEN_OFF,
+    TRY_AGAIN,
+    ApiError,
+    Fault,
+    fault_of,
+    quoted,
+    slow_fault,
+)
+from tollhouse.transports.http_api.reach import Reach
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: No answer is longer; a page of a thousand calls is one or two MiB.
+MAXIMUM_BYTES = 64 << 20
+BLOCK_BYTES = 1 << 16
+#: The silence that is waited for, times this, is how long a whole answer may take.
+WHOLE_ANSWER_FACTOR = 10
+LONGEST_WAIT_SECONDS = 120.0
+REDIRECTS_FOLLOWED = 3
+PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504}
+#: What a secret is replaced by in what is said; shorter ones than this could be any word.
+HIDDEN = "(hidden)"
+SHORTEST_HIDDEN = 3
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how often is waited.
+
+    Attributes:
+        timeout_seconds: of silence.
+        retry_seconds: before the second attempt; doubles with each further one.
+    """
+
+    timeout_seconds: float = 30.0
+    retry_seconds: float = 1.0
+    attempts: int = 5
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request; its headers may hold a token."""
+
+    method: str
+    path: str
+    parameters: Mapping[str, str] | None = None
+    json: Any = None
+    headers: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        """Say what is asked and nothing that may be secret."""
+        return f"Ask({self.method} {self.path})"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Say how it went and nothing that may be secret."""
+        return f"Answer({self.status}, {len(self.body)} bytes)"
+
+
+class HttpsClient:
+    """The connection to the API of one PBX; closed by whoever opened it."""
+
+    def __init__(self, pbx_id: str, reach: Reach, patience: Patience) -> None:
+        self.pbx_id = pbx_id
+        self.reach = reach
+        self._patience = patience
+        self._secrets: set[str] = set()
+        self._session = requests.Session()
+        # What the environment says about proxies is in `reach`; a .netrc is nobody's business here.
+        self._session.trust_env = False
+        self._session.verify = reach.ca_file or False
+        self._session.proxies = {"https": reach.proxy} if reach.proxy else {}
+        self._session.headers.update({"Accept-Encoding": "identity", "User-Agent": "tollhouse"})
+        self._session.mount("https://", _NamedAdapter(reach.server_name))
+        proxy = urlsplit(reach.proxy or "")
+        for secret in (proxy.password, unquote(proxy.password or "")):
+            self.hide(secret or "")
+
+    def __repr__(self) -> str:
+        """Say who is asked, without the proxy's login."""
+        return f"HttpsClient({self.pbx_id}, {self.reach.place})"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def hide(self, secret: str) -> None:
+        """Keep a password, token or cookie out of everything that is said from now on."""
+        if len(secret) >= SHORTEST_HIDDEN:
+            self._secrets |= {secret, quote(secret, safe="")}
+
+    def hide_login(self, login: str, password: str) -> str:
+        """Keep a password out of what is said, also as basic authentication writes it; return that.
+
+        Basic authentication is made here: libraries write what is not Latin-1 each in its own way.
+        """
+        basic = base64.b64encode(f"{login}:{password}".encode()).decode()
+        self.hide(password)
+        self.hide(basic)
+        return f"Basic {basic}"
+
+    def error(self, fault: Fault) -> ApiError:
+        """Return the error that says a fault."""
+        found = fault.found
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            found = found.replace(secret, HIDDEN)
+        return ApiError(self.pbx_id, fault._replace(found=found))
+
+    def ask(self, ask: Ask, understand: Callable[[Answer], T]) -> T:
+        """Make a request, again while it fails for a reason that may pass.
+
+        Args:
+            ask: the request.
+            understand: makes the result of the answer, or raises ``error``; may be called again.
+
+        Raises:
+            ApiError: it failed for good, or too often.
+        """
+        patience = self._patience
+        for attempt in range(1, patience.attempts + 1):
+            try:
+                return understand(self._passing(self._follow(ask)))
+            except ApiError as error:
+                fault = error.fault
+                if not fault.may_pass:
+                    raise
+                last = fault
+            if attempt < patience.attempts:
+                wait = self._wait_seconds(attempt, last)
+                said = self.error(last).fault.found
+                logger.info("%s: %s; asking again in %.1f s", self.pbx_id, said, wait)
+                time.sleep(wait)
+        found = f"{last.found} (asked {patience.attempts} times)"
+        raise self.error(last._replace(found=found)) from None
+
+    def status_fault(self, answer: Answer, step: str, what: str, remedy: str) -> Fault:
+        """Return the fault of an answer that is a refusal, with what it says about itself."""
+        said = quoted(answer.body.decode("utf-8", "replace"))
+        found = f"{self.reach.place} answers {answer.status} to {what}"
+        return Fault(step, f"{found}: {said}" if said else found, remedy)
+
+    def _wait_seconds(self, attempt: int, fault: Fault) -> float:
+        if fault.retry_after_seconds is not None:
+            return min(fault.retry_after_seconds, LONGEST_WAIT_SECONDS)
+        wait = self._patience.retry_seconds * 2.0 ** (attempt - 1)
+        # Up to half as long again: several PBXs behind one server should not come back together.
+        return min(wait * random.uniform(1.0, 1.5), LONGEST_WAIT_SECONDS)  # noqa: S311
+
+    def _passing(self, answer: Answer) -> Answer:
+        if answer.status not in PASSING_STATUSES:
+            return answer
+        raise self.error(
+            self.status_fault(
+                answer,
+                "answer",
+                "a request",
+                "The service of the PBX is busy, restarting or broken: look at its logs. "
+                + TRY_AGAIN,
+            )._replace(
+                may_pass=True, retry_after_seconds=_retry_after(answer.headers.get("Retry-After"))
+            )
+        )
+
+    def _follow(self, ask: Ask) -> Answer:
+        url = self.reach.url + ask.path
+        parameters = ask.parameters
+        for _ in range(REDIRECTS_FOLLOWED + 1):
+            answer = self._once(ask, url, parameters)
+            location = answer.headers.get("Location")
+            if answer.status not in (301, 302, 303, 307, 308) or location is None:
+                return answer
+            url, parameters = urljoin(url, location), None
+            if urlsplit(url)[:2] != urlsplit(self.reach.url)[:2]:
+                raise self.error(
+                    Fault(
+                        "answer",
+                        f"{self.reach.place} sends on to another address: {quoted(location)}",
+                        "Login and token are not taken there. If that is the PBX, put its host and "
+                        "port into the connection.",
+                    )
+                )
+        raise self.error(
+            Fault(
+                "answer",
+                f"{self.reach.place} sends from one address to the next without end",
+                "Are host and port of the connection those of the PBX itself?",
+            )
+        )
+
+    def _once(self, ask: Ask, url: str, parameters: Mapping[str, str] | None) -> Answer:
+        try:
+            response = self._session.request(
+                ask.method,
+                url,
+                params=dict(parameters) if parameters else None,
+                json=ask.json,
+                headers=dict(ask.headers) if ask.headers else None,
+                allow_redirects=False,
+                stream=True,
+                timeout=self._patience.timeout_seconds,
+            )
+            with closing(response):
+                body = self._read(response.raw)
+            return Answer(response.status_code, response.headers, body)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            # Without the cause: what libraries say of a connection may quote a proxy's password.
+            fault = fault_of(error, self.reach, self._patience.timeout_seconds)
+            raise self.error(fault) from None
+
+    def _read(self, raw: urllib3.BaseHTTPResponse) -> bytes:
+        """Read an answer as it comes, so that one that only trickles ends in time too."""
+        seconds = self._patience.timeout_seconds * WHOLE_ANSWER_FACTOR
+        deadline = time.monotonic() + seconds
+        body = bytearray()
+        while block := raw.read1(BLOCK_BYTES):
+            body += block
+            if len(body) > MAXIMUM_BYTES:
+                raise self.error(
+                    Fault(
+                        "answer",
+                        f"{self.reach.place} answers with more than {MAXIMUM_BYTES >> 20} MiB",
+                        "Ask for less at once: settings.page_rows of the entry.",
+                    )
+                )
+            if time.monotonic() > deadline:
+                raise self.error(slow_fault(self.reach, seconds))
+        return bytes(body)
+
+
+class _NamedAdapter(HTTPAdapter):
+    """Expects a name in the certificate that is not the host's."""
+
+    def __init__(self, server_name: str | None) -> None:
+        self._server_name = server_name
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Hand the name on to where connections are made."""
+        super().init_poolmanager(*arguments, **{**options, **self._names()})
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Do the same on the way through a proxy."""
+        return super().proxy_manager_for(proxy, **{**options, **self._names()})
+
+    def _names(self) -> dict[str, Any]:
+        if self._server_name is None:
+            return {}
+        return {"server_hostname": self._server_name, "assert_hostname": self._server_name}
+
+
+def cut_short(place: str) -> Fault:
+    """Return the fault of an answer that ends in the middle."""
+    return Fault("answer", f"{place} sent half an answer", BROKEN_OFF, may_pass=True)
+
+
+def no_json(place: str, body: bytes) -> Fault:
+    """Return the fault of an answer that is something else than JSON."""
+    if body.lstrip()[:1] == b"<":
+        found = f"{place} answers with a web page where JSON was asked for"
+    else:
+        found = f"{place} answers with something else than JSON"
+    return Fault(
+        "answer",
+        f"{found}: {quoted(body[:1000].decode('utf-8', 'replace'))}",
+        "Another service, or the login page of a proxy, stands there: check host and port of the "
+        "connection.",
+    )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds that an answer asks to wait: it gives them, or a date."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value.strip()[:9])
+    try:
+        instant = parsedate_to_datetime(value)
+        return max((instant - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None
