@@ -2,21 +2,28 @@
     Steps (CTEs) that give the fields of a cdr row of Asterisk their meaning; the last of them has the columns of the contract.
 
     Direction is not in the data. In this order: amaflags, where the pbx's settings say that the dial plan sets them
-    (amaflags_direction: true; Asterisk itself puts 3 on every row); the pbx's trunk list against both channels; `did` or a
-    context from-pstn... or from-trunk... (FreePBX); else the call is internal. Without a trunk list the technologies that are
-    nothing but cards and gateways are taken for trunks, and what is left is unknown.
+    (amaflags_direction: true; Asterisk itself puts 3 on every row); the pbx's trunk list against both channels, and against what
+    was dialled where no second channel came of it; `did` or a context from-pstn... or from-trunk... (FreePBX); else the call is
+    internal. Without a trunk list the technologies that are nothing but cards and gateways are taken for trunks, and what is left
+    is unknown.
+
+    A row is read alone. What its neighbours change (a trunk that goes on after a transfer, halves of local channels) is settled by
+    settle_asterisk_channels().
 
     Args:
         step: name of the last of the steps.
         source: the step before, with the columns of asterisk_rows().
+        has_user_groups: whether the rows name the group of their user; else a queue that was called is the group.
 -#}
-{% macro asterisk_legs(step, source) -%}
-{%- set zero_date = '0000-00-00 00:00:00' -%}
+{% macro asterisk_legs(step, source, has_user_groups=false) -%}
 fields as (
     {{ computed_once() }}
     select
         *,
-        coalesce(nullif(start, '{{ zero_date }}'), nullif(calldate, '{{ zero_date }}')) as clock_text,
+        case
+            when start not like '0000-00-00%' then start
+            when calldate not like '0000-00-00%' then calldate
+        end as clock_text,
         coalesce(channel like 'Local/%', false) as is_channel_local,
         coalesce(dstchannel like 'Local/%', false) as is_dstchannel_local,
         lower(disposition) as disposition_code,
@@ -28,13 +35,27 @@ fields as (
         end as {{ column }}_seconds,
         {%- endfor %}
         {%- for column in ['channel', 'dstchannel'] %}
-        -- TECH/peer: up to the last dash; in DAHDI/i1/0199001234-1 up to the second slash.
         case
             when {{ column }} like 'Local/%' then null
-            when {{ column }} like '%/%/%' then split_part({{ column }}, '/', 1) || '/' || split_part({{ column }}, '/', 2)
-            else regexp_replace({{ column }}, '-[^-]*$', '')
+            -- A channel that was redirected or replaced has another's name in its own.
+            when {{ column }} like 'AsyncGoto/%' or {{ column }} like '%>'
+                then {{ asterisk_device("regexp_replace(" ~ column ~ ", '^AsyncGoto/|<[A-Z]+>$', '', 'g')") }}
+            else {{ asterisk_device(column) }}
         end as {{ column }}_device,
         {%- endfor %}
+        -- What was dialled, where no channel came of it: Dial(PJSIP/number@endpoint,...), Dial(SIP/peer/number,...), Dial(DAHDI/g0/...).
+        case
+            when dstchannel is not null or lower(lastapp) <> 'dial' or lastdata not like '%/%' or lastdata like 'Local/%' then null
+            when split_part(lastdata, ',', 1) like '%@%'
+                then split_part(lastdata, '/', 1) || '/' || substring(lastdata from '@([^,&/:@]+)')
+            else split_part(lastdata, '/', 1) || '/' || substring(lastdata from '/([^,&/]+)')
+        end as tried_device,
+        -- The half ;1 of a local channel stands for the number that it was made for.
+        case when channel like 'Local/%@%;1' then substring(channel from '^Local/([0-9]{2,6})@') end as local_party,
+        -- Such a channel was not received but made: by Dial or Queue for an older channel, or by a call file (AppDial2).
+        coalesce(
+            lastdata = '(Outgoing Line)' and did is null and (linkedid <> uniqueid or lower(lastapp) = 'appdial2'), false
+        ) as is_channel_dialled,
         nullif(btrim(split_part(clid, '<', 1), ' "'), '') as clid_name
     from {{ source }}
 ),
@@ -57,19 +78,9 @@ clocks as (
         end as disposition_outcome,
         {%- for column in ['channel', 'dstchannel'] %}
         nullif(split_part({{ column }}_device, '/', 2), '') as {{ column }}_peer,
-        case
-            when trunks = '{}'
-                then
-                    lower(split_part({{ column }}_device, '/', 1))
-                    in ('dahdi', 'zap', 'khomp', 'misdn', 'capi', 'dongle', 'ooh323')
-            -- An entry of the list is a technology (`DAHDI/`), a technology and peer (`PJSIP/carrier`) or a peer.
-            else trunks && array[
-                lower(split_part({{ column }}_device, '/', 1)) || '/',
-                lower({{ column }}_device),
-                lower(split_part({{ column }}_device, '/', 2))
-            ]
-        end as is_{{ column }}_trunk,
+        {{ is_asterisk_trunk(column ~ '_device', 'trunks') }} as is_{{ column }}_trunk,
         {%- endfor %}
+        tried_device is not null and {{ is_asterisk_trunk('tried_device', 'trunks') }} as is_tried_trunk,
         case when lastapp = 'Queue' then nullif(split_part(lastdata, ',', 1), '') end as queue,
         -- Dial(TECH/peer/number,...) and Dial(PJSIP/number@endpoint,...)
         split_part(regexp_replace(split_part(split_part(lastdata, ',', 1), '&', 1), '^.*/', ''), '@', 1) as dialled_number
@@ -99,45 +110,78 @@ verdicts as (
 
 {{ clock_instants('instants', 'verdicts', 'case when fault is null then local_start end', 'time_zone') }},
 
--- The number before the dot of uniqueid is the UTC second in which channel A was made: it tells one repeated hour from another.
+-- The number before the dot of uniqueid is the UTC second in which channel A was made: it tells one repeated hour from another, and
+-- shows a clock of another zone.
 epochs as (
     {{ computed_once() }}
     select
         *,
+        fault is null as is_ticket,
         coalesce(converted - gone_back, converted) as instant,
-        case when gone_back is not null then to_timestamp(substring(uniqueid from '([0-9]{9,10})[.][0-9]+$')::bigint) end
+        -- The first leg of a call begins when its channel is made; later ones of the same channel do not.
+        coalesce(linkedid = uniqueid, true) as is_first_leg,
+        case when fault is null then to_timestamp(substring(uniqueid from '^(?:.*-)?([0-9]{9,10})[.][0-9]+$')::bigint) end
             as channel_made_at
     from instants
+),
+
+lags as (
+    {{ computed_once() }}
+    select
+        *,
+        case
+            when gone_back is null then null
+            when channel_made_at between instant - interval '30 minutes' and instant + interval '30 minutes' then instant
+            when channel_made_at between converted - interval '30 minutes' and converted + interval '30 minutes' then converted
+        end as proven_instant,
+        case when is_first_leg then extract(epoch from instant - channel_made_at) end as lag_seconds
+    from epochs
+),
+
+-- Zones differ by quarters of an hour, and by no more than 14 hours here: a lag of another kind is a clock that was wrong.
+zones as (
+    {{ computed_once() }}
+    select
+        *,
+        case
+            when proven_instant is not null or lag_seconds is null then 0
+            when abs(lag_seconds) > 14 * 3600 + 5 then 0
+            when abs(lag_seconds - round(lag_seconds / 900) * 900) <= 5 then round(lag_seconds / 900)::int * 900
+            else 0
+        end as seconds_of_other_zone
+    from lags
 ),
 
 directions as (
     {{ computed_once() }}
     select
         *,
-        fault is null as is_ticket,
-        case
-            when channel_made_at between instant - interval '30 minutes' and instant + interval '30 minutes' then instant
-            when channel_made_at between converted - interval '30 minutes' and converted + interval '30 minutes' then converted
-        end as proven_instant,
         case
             when fault is not null then null
             when amaflags_tell_direction and upper(amaflags) in ('2', 'BILLING', 'BILL') then 'outgoing'
             when amaflags_tell_direction and upper(amaflags) in ('3', 'DOCUMENTATION') then 'incoming'
             when is_channel_trunk and is_dstchannel_trunk then 'transit'
+            when is_channel_trunk and is_channel_dialled then 'outgoing'
             when is_channel_trunk then 'incoming'
-            when is_dstchannel_trunk then 'outgoing'
+            when is_dstchannel_trunk or is_tried_trunk then 'outgoing'
             when did is not null or dcontext like 'from-pstn%' or dcontext like 'from-trunk%' then 'incoming'
             when trunks = '{}' then 'unknown'
             else 'internal'
         end as direction,
         case
             when fault is not null then null
-            when disposition_outcome <> 'answered' or dstchannel is not null then disposition_outcome
+            when disposition_outcome <> 'answered' then disposition_outcome
+            -- Before Asterisk 12 the row of a call that went on to voicemail kept the phone that had rung.
+            when lower(lastapp) = 'voicemail' then 'answered_by_machine'
+            when dstchannel is not null then 'answered'
+            -- The dial plan had answered, and then could not reach the trunk; a trunk that was called has answered itself.
+            when is_tried_trunk and not is_channel_trunk then 'failed'
+            when is_channel_trunk and is_channel_dialled then 'answered'
             -- Nobody was dialled: the dial plan, an announcement or voicemail answered; or no member took the call.
             when lower(lastapp) = 'queue' then 'no_answer'
             else 'answered_by_machine'
         end as dialplan_outcome
-    from epochs
+    from zones
 ),
 
 outcomes as (
@@ -156,7 +200,8 @@ outcomes as (
                 then 'no_answer'
             else dialplan_outcome
         end as outcome,
-        coalesce(proven_instant, instant) as started_at
+        direction = 'outgoing' and is_channel_trunk and is_channel_dialled as is_sent_by_channel,
+        coalesce(proven_instant, instant - seconds_of_other_zone * interval '1 second') as started_at
     from directions
 ),
 
@@ -221,7 +266,7 @@ durations as (
             when not is_ticket then null
             when user_number is not null then user_number
             when direction = 'transit' then null
-            when direction <> 'incoming' then coalesce(channel_peer, cnum, src)
+            when direction <> 'incoming' and not is_sent_by_channel then coalesce(channel_peer, cnum, local_party, src)
             when is_dstchannel_local then nullif(split_part(substr(dstchannel, 7), '@', 1), '')
             else dstchannel_peer
         end as extension,
@@ -232,10 +277,13 @@ durations as (
             when direction = 'incoming' then dst_cnam
             else coalesce(nullif(cnam, src), nullif(clid_name, src))
         end as extension_name,
-        case when is_ticket then coalesce(user_group, queue) end as group_name,
+        case when is_ticket then {{ 'user_group' if has_user_groups else 'queue' }} end as group_name,
         case when is_ticket then user_subsidiary end as subsidiary_name,
         case when direction in ('incoming', 'transit') then channel_device end as trunk_in,
-        case when direction in ('outgoing', 'transit') then dstchannel_device end as trunk_out,
+        case
+            when is_sent_by_channel then channel_device
+            when direction in ('outgoing', 'transit') then coalesce(dstchannel_device, tried_device)
+        end as trunk_out,
         case when is_ticket then coalesce(accountcode, peeraccount) end as account_code,
         null::text as authorization_code,
         case when is_ticket then false end as is_private,
@@ -247,8 +295,33 @@ durations as (
         null::text as pbx_charge_currency,
         case when is_ticket then false end as time_is_minute,
         case when is_ticket then false end as time_year_inferred,
-        case when is_ticket then gone_back is not null and proven_instant is null end as time_dst_ambiguous,
-        case when is_ticket then is_missing end as time_dst_shifted
+        case when is_ticket then gone_back is not null and proven_instant is null and seconds_of_other_zone = 0 end
+            as time_dst_ambiguous,
+        case when is_ticket then is_missing and seconds_of_other_zone = 0 end as time_dst_shifted
     from durations
 )
+{%- endmacro %}
+
+{#- TECH/peer of a channel: up to the last dash; in DAHDI/i1/0199001234-1 up to the second slash. -#}
+{% macro asterisk_device(channel) -%}
+    case
+        when {{ channel }} like '%/%/%' then split_part({{ channel }}, '/', 1) || '/' || split_part({{ channel }}, '/', 2)
+        else regexp_replace({{ channel }}, '-[^-]*$', '')
+    end
+{%- endmacro %}
+
+{#-
+Whether a device is a trunk. An entry of the list is a technology (`DAHDI/`), a technology and peer (`PJSIP/carrier`) or a peer; without
+a list the technologies that are nothing but cards and gateways are.
+-#}
+{% macro is_asterisk_trunk(device, trunks) -%}
+    case
+        when {{ trunks }} = '{}'
+            then lower(split_part({{ device }}, '/', 1)) in ('dahdi', 'zap', 'khomp', 'misdn', 'capi', 'dongle', 'ooh323')
+        else {{ trunks }} && array[
+            lower(split_part({{ device }}, '/', 1)) || '/',
+            lower({{ device }}),
+            lower(split_part({{ device }}, '/', 2))
+        ]
+    end
 {%- endmacro %}

@@ -10,7 +10,7 @@
 {% macro asterisk_tickets(model_id, user_columns={}) -%}
 with {{ asterisk_rows('cdr', model_id, user_columns) }},
 
-{{ asterisk_legs('final', 'cdr') }}
+{{ asterisk_legs('final', 'cdr', has_user_groups='group' in user_columns) }}
 
 select * from final
 {%- endmacro %}
