@@ -227,12 +227,14 @@ def _wait_for_build(installation: Installation, api: AirflowApi, status: Status)
 
 
 def _make_invoices(api: AirflowApi, month: BillingMonth, status: Status) -> None:
-    """Draft and issue a month; the DAG is left as it was found, paused or not."""
+    """Issue a month; the DAG is left as it was found, paused or not.
+
+    No longer paused, it drafts the month once by itself, as it does on the 2nd of each month.
+    """
     was_paused = api.dag_ids()[INVOICE_MONTHLY]
     api.set_paused(INVOICE_MONTHLY, is_paused=False)
     try:
-        for act in ("draft", "issue"):
-            _run_dag(api, INVOICE_MONTHLY, {"month": month.text, "act": act}, status)
+        _run_dag(api, INVOICE_MONTHLY, {"month": month.text, "act": "issue"}, status)
     finally:
         api.set_paused(INVOICE_MONTHLY, is_paused=was_paused)
 

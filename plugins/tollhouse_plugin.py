@@ -1,14 +1,15 @@
-"""The one file below plugins/ that Airflow scans: Tollhouse's pages in Airflow's navigation."""
+"""The one file below plugins/ that Airflow scans: our pages in its navigation, and a warm start."""
 
 from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+from tollhouse import warm_start
 from tollhouse.ui.app import PAGES, URL_PREFIX, make_app
 
 
 class TollhousePlugin(AirflowPlugin):
-    """Pages of Tollhouse inside the Airflow UI."""
+    """Pages of Tollhouse inside the Airflow UI; imports that its tasks share."""
 
     name = "tollhouse"
     fastapi_apps: ClassVar[list[dict[str, Any]]] = [
@@ -25,3 +26,4 @@ class TollhousePlugin(AirflowPlugin):
         }
         for page in PAGES
     ]
+    listeners: ClassVar[list[Any]] = [warm_start]
