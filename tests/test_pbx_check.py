@@ -138,7 +138,7 @@ def test_a_good_table_shows_its_last_rows(mariadb: MariaDb, asterisk: Settings) 
     assert found(report, "TLS") == "none: the connection is not encrypted"
     assert [step.name for step in report.steps] == [
         "entry", "warehouse", "name", "port", "TLS", "login", "rights", "id column", "tickets",
-        "last ticket", "parsed",
+        "last ticket", "direction", "parsed",
     ]  # fmt: skip
 
 

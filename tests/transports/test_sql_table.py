@@ -13,7 +13,10 @@ from tests.installed import batches, bodies, pbx_of, rows
 from tests.mariadb_server import STOCK_COLUMNS, MariaDb
 from tests.transports.pulling import Puller
 from tollhouse.settings import Settings
-from tollhouse.transports import SourceError, sql_table
+from tollhouse.transports import SourceError
+from tollhouse.transports.sql_table.pages import PageReader, Stretch
+from tollhouse.transports.sql_table.session import Session
+from tollhouse.transports.sql_table.source import find_source
 from tollhouse.watermark import IdlastError
 
 pytestmark = pytest.mark.postgres
@@ -33,6 +36,10 @@ class Asterisk(Puller):
     def call(self, *sources: str) -> None:
         for source in sources:
             self.run(f"insert into cdr (src, start) values ('{source}', '2026-02-04 13:34:00')")
+
+    def session(self) -> Session:
+        assert self.connection is not None
+        return Session(self.pbx, self.connection, 3306)
 
     def sources(self) -> list[str]:
         return [json.loads(body)["src"] for body in bodies(self.settings)]
@@ -202,10 +209,10 @@ def test_every_column_is_in_the_json_by_its_name(warehouse: Settings, mariadb: M
     }
     asterisk.pull()
     assert [json.loads(body) for body in bodies(warehouse)] == [expected]
-    with closing(sql_table.open_database(asterisk.pbx, asterisk.connection)) as database:  # type: ignore[arg-type]
-        old_server = replace(sql_table.find_source(database, asterisk.pbx), makes_json=False)
-        made_here = list(sql_table.read_rows(database, old_server, after=-1))
-    assert json.loads(made_here[0].body) == expected
+    with asterisk.session() as session:
+        old_server = replace(find_source(session, asterisk.pbx), makes_json=False)
+        (page,) = PageReader(session, old_server, 10, []).pages(Stretch())
+    assert [json.loads(body) for body in page.bodies] == [expected]
 
 
 def test_a_zero_date_lands_as_it_stands(asterisk: Asterisk) -> None:

@@ -16,7 +16,7 @@ A pull that inserts nothing, moves nothing and learns nothing leaves no row in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -145,6 +145,7 @@ class _Landing:
             self.ledger.batch_number()
         counts = self.ledger.counts_of(delivery_id)
         highest = highest_ordinal(self.connection, batch.model_id, delivery_id)
+        ignored = delivery_tickets.ignored_fields
         waiting = _Waiting()
         with TicketCopy(self.connection, self.landed_at) as copy:
             for bundle in delivery_tickets.bundles:
@@ -154,8 +155,8 @@ class _Landing:
                     self._copy(copy, delivery_id, new)
                     highest = new.ordinals[-1]
                 if waiting.is_full:
-                    self._compare(copy, delivery_id, waiting.release())
-            self._compare(copy, delivery_id, waiting.release())
+                    self._compare(copy, delivery_id, waiting.release(), ignored)
+            self._compare(copy, delivery_id, waiting.release(), ignored)
         if delivery_tickets.cut_ordinals:
             self._note_cut(delivery_id, delivery_tickets.cut_ordinals)
 
@@ -165,14 +166,20 @@ class _Landing:
         copy.write(bundle)
         self.ledger.counts_of(delivery_id).rows_inserted += len(bundle.ordinals)
 
-    def _compare(self, copy: TicketCopy, delivery_id: int, tickets: list[Ticket]) -> None:
+    def _compare(
+        self,
+        copy: TicketCopy,
+        delivery_id: int,
+        tickets: list[Ticket],
+        ignored_fields: Collection[str],
+    ) -> None:
         """Copy the tickets that raw does not hold yet; other bodies go to the conflicts."""
         if not tickets:
             return
         # Only once they are in raw can a key that comes twice in one pull be compared.
         copy.finish()
         missing, differing = missing_and_differing(
-            self.connection, self.ledger.batch.model_id, delivery_id, tickets
+            self.connection, self.ledger.batch.model_id, delivery_id, tickets, ignored_fields
         )
         if missing:
             self._copy(copy, delivery_id, bundle_of(missing))

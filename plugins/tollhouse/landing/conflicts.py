@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 import psycopg
 
@@ -10,11 +11,16 @@ from tollhouse.framing import Ticket
 from tollhouse.landing.deliveries import held_bodies
 
 
-def says_the_same(kept: str, body: str) -> bool:
+def says_the_same(kept: str, body: str, ignored_fields: Collection[str] = ()) -> bool:
     """Whether two bodies of one key are the same ticket.
 
     Rows of a table are, when they agree in the columns that both have: a column added to the table
-    must not make a conflict of every row that is read again.
+    must not make a conflict of every row that is read again, nor a user who got another name.
+
+    Args:
+        kept: the body in raw.
+        body: the one that was read.
+        ignored_fields: fields of a JSON object that tell nothing of the ticket itself.
     """
     if kept == body:
         return True
@@ -24,11 +30,16 @@ def says_the_same(kept: str, body: str) -> bool:
         old, new = json.loads(kept), json.loads(body)
     except (ValueError, RecursionError):
         return False
-    return old.keys() != new.keys() and all(old[key] == new[key] for key in old.keys() & new.keys())
+    common = (old.keys() & new.keys()).difference(ignored_fields)
+    return all(old[key] == new[key] for key in common)
 
 
 def missing_and_differing(
-    connection: psycopg.Connection, model_id: str, delivery_id: int, tickets: list[Ticket]
+    connection: psycopg.Connection,
+    model_id: str,
+    delivery_id: int,
+    tickets: list[Ticket],
+    ignored_fields: Collection[str] = (),
 ) -> tuple[list[Ticket], list[Ticket]]:
     """Return the tickets that raw does not hold yet, by ordinal, and those it holds otherwise."""
     ordinals = [ticket.ordinal for ticket in tickets]
@@ -40,6 +51,6 @@ def missing_and_differing(
         if body is None:
             missing[ticket.ordinal] = ticket
             kept[ticket.ordinal] = ticket.body
-        elif not says_the_same(body, ticket.body):
+        elif not says_the_same(body, ticket.body, ignored_fields):
             differing.append(ticket)
     return [missing[ordinal] for ordinal in sorted(missing)], differing

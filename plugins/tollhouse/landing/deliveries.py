@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,11 +50,14 @@ class DeliveryTickets:
     Attributes:
         bundles: its tickets; the connection of the landing is busy while they are read.
         cut_ordinals: which tickets the end of a connection cut: known once all of them are read.
+        ignored_fields: fields of JSON bodies that tell nothing of the ticket itself: a ticket that
+            comes again with others is the same.
     """
 
     delivery: Delivery
     bundles: Iterator[Bundle]
     cut_ordinals: Sequence[int] = ()
+    ignored_fields: Collection[str] = ()
 
 
 class KnownDeliveries:

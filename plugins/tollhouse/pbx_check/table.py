@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,8 +12,10 @@ import mysql.connector
 from mysql.connector import errorcode
 
 from tollhouse.connections import PbxConnection, find_connection
+from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.pbx_check.network import check_name, check_port
+from tollhouse.pbx_check.pbx_clock import check_clock
 from tollhouse.pbx_check.report import (
     SHOWN_TICKETS,
     Landed,
@@ -25,15 +27,17 @@ from tollhouse.pbx_check.report import (
 )
 from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
-from tollhouse.transports.sql_table import (
+from tollhouse.transports.sql_table.pages import PageReader, Stretch
+from tollhouse.transports.sql_table.query_text import tables_of
+from tollhouse.transports.sql_table.session import Session, as_text, quoted_name
+from tollhouse.transports.sql_table.source import (
     INTEGER_TYPES,
     Source,
-    as_text,
     find_source,
     highest_id,
-    open_database,
-    quoted_name,
-    read_rows,
+    named_table,
+    query_of,
+    table_defaults,
 )
 
 #: Ids have gaps: the last rows are sought among this many ids.
@@ -56,30 +60,30 @@ def check_table(report: Report, pbx: Pbx, settings: Settings, landed: Landed) ->
         ConnectionMissingError: the connection is not visible here.
     """
     connection = find_connection(pbx.connection, settings)
-    defaults = pbx.known_model.table
-    port = connection.port or (defaults.port if defaults else 3306)
+    default_port = table_defaults(pbx).port
     check_name(report, connection.host, connection.connection_id)
-    check_port(report, connection.host, port, service="the database server")
-    with closing(_log_in(report, pbx, connection)) as database:
-        schema, table = _named_table(pbx, connection)
-        _check_rights(report, database, connection, schema, table)
-        source = _check_id_column(report, pbx, database, schema, table)
-        _check_rows(report, pbx, database, source, landed.idlast)
+    check_port(
+        report, connection.host, connection.port or default_port, service="the database server"
+    )
+    with _log_in(report, pbx, connection, default_port) as session:
+        schema, table = _named_table(session, pbx, connection)
+        _check_rights(report, session, pbx, connection, schema, table)
+        source = _check_id_column(report, pbx, session, schema, table)
+        _check_rows(report, pbx, session, source, landed.idlast)
+    _check_direction(report, pbx)
 
 
-def _log_in(report: Report, pbx: Pbx, connection: PbxConnection) -> Any:
+def _log_in(report: Report, pbx: Pbx, connection: PbxConnection, default_port: int) -> Session:
     try:
-        database = open_database(pbx, connection)
+        session = Session(pbx, connection, default_port)
     except SourceError as error:
         raise _login_failure(connection, error) from error
-    with closing(database.cursor()) as cursor:
-        cursor.execute("show status like 'Ssl_cipher'")
-        cipher = as_text(cursor.fetchone()[1])
+    cipher = as_text(session.rows("show status like 'Ssl_cipher'")[0][1])
     report.ok(
         "TLS", f"encrypted with {cipher}" if cipher else "none: the connection is not encrypted"
     )
     report.ok("login", f"logged in as {connection.login!r}")
-    return database
+    return session
 
 
 def _login_failure(connection: PbxConnection, error: SourceError) -> StepFailedError:
@@ -119,65 +123,95 @@ def _login_failure(connection: PbxConnection, error: SourceError) -> StepFailedE
     return StepFailedError("login", f"{said} ({number})", "The message is the database server's.")
 
 
-def _named_table(pbx: Pbx, connection: PbxConnection) -> tuple[str, str]:
-    defaults = pbx.known_model.table
-    named = str(pbx.settings.get("table", defaults.table if defaults else "cdr"))
-    schema, _, table = named.rpartition(".")
-    schema = schema or connection.schema
-    if not schema:
+def _named_table(session: Session, pbx: Pbx, connection: PbxConnection) -> tuple[str, str]:
+    try:
+        return named_table(session, pbx)
+    except SourceError as error:
         raise StepFailedError(
             "database",
             f"connection {connection.connection_id} names no database",
             "Put its name in the schema of the connection.",
-        )
-    return schema, table
+        ) from error
 
 
 def _check_rights(
-    report: Report, database: Any, connection: PbxConnection, schema: str, table: str
+    report: Report,
+    session: Session,
+    pbx: Pbx,
+    connection: PbxConnection,
+    schema: str,
+    table: str,
 ) -> None:
-    """Read nothing from the table: the server tells a missing right from a missing table."""
-    name = f"{quoted_name(schema)}.{quoted_name(table)}"
-    account = f"'{connection.login}'@'this machine'"
-    try:
-        with closing(database.cursor()) as cursor:
-            cursor.execute(f"select 1 from {name} limit 0")  # noqa: S608 - quoted
-            cursor.fetchall()
-    except mysql.connector.Error as error:
-        if error.errno == errorcode.ER_NO_SUCH_TABLE:
-            raise StepFailedError(
-                "table",
-                f"there is no table {schema}.{table} ({error.errno})",
-                "Correct settings.table of the entry, or the schema of the connection. If Asterisk "
-                "writes its tickets to files only, give it a database back end first.",
-            ) from error
-        denied = (errorcode.ER_TABLEACCESS_DENIED_ERROR, errorcode.ER_COLUMNACCESS_DENIED_ERROR)
-        if error.errno in denied:
-            raise StepFailedError(
-                "rights",
-                f"{connection.login!r} may not read {schema}.{table} ({error.errno})",
-                f"As an administrator: grant select on {name} to {account}. (A server tells an "
-                "account without rights the same about a table that does not exist.)",
-            ) from error
+    """Read nothing from the tables: the server tells a missing right from a missing table."""
+    base = f"{quoted_name(schema)}.{quoted_name(table)}"
+    others = [name for name in tables_of(query_of(pbx) or "") if name.strip("`") != "table"]
+    names = list(dict.fromkeys([base, *(_full_name(schema, name) for name in others)]))
+    faults = [
+        fault
+        for name in names
+        if (fault := _table_fault(session, connection, name, is_base=name == base))
+    ]
+    if faults:
+        # All of them at once: whoever administers that database is asked one time.
         raise StepFailedError(
-            "table", f"{error.msg} ({error.errno})", "The message is the database server's."
-        ) from error
-    report.ok("rights", f"{connection.login!r} may read {schema}.{table}")
+            faults[0].name,
+            "; ".join(fault.found for fault in faults),
+            " ".join(dict.fromkeys(fault.remedy for fault in faults)),
+        )
+    readable = ", ".join(name.replace("`", "") for name in names)
+    report.ok("rights", f"{connection.login!r} may read {readable}")
 
 
-def _check_id_column(report: Report, pbx: Pbx, database: Any, schema: str, table: str) -> Source:
-    defaults = pbx.known_model.table
-    key = str(pbx.settings.get("key", defaults.key if defaults else "id"))
-    with closing(database.cursor()) as cursor:
-        cursor.execute(
+def _full_name(schema: str, name: str) -> str:
+    """Return a table as the query names it, quoted, with its database."""
+    parts = [part.strip("`") for part in name.split(".")]
+    return ".".join(map(quoted_name, parts if len(parts) > 1 else [schema, *parts]))
+
+
+def _table_fault(
+    session: Session, connection: PbxConnection, name: str, *, is_base: bool
+) -> Step | None:
+    plain = name.replace("`", "")
+    try:
+        session.rows(f"select 1 from {name} limit 0")  # noqa: S608 - quoted
+    except SourceError as error:
+        cause = error.__cause__
+        number = cause.errno if isinstance(cause, mysql.connector.Error) else None
+        if number == errorcode.ER_NO_SUCH_TABLE:
+            remedy = (
+                "Correct settings.table of the entry, or the schema of the connection. If Asterisk "
+                "writes its tickets to files only, give it a database back end first."
+                if is_base
+                else f"If this site has no {plain}, set settings.query of the entry to a query "
+                "without it; docs/pbx.md shows the model's own."
+            )
+            return Step("table", "failed", f"there is no table {plain} ({number})", remedy)
+        if number in (
+            errorcode.ER_TABLEACCESS_DENIED_ERROR,
+            errorcode.ER_COLUMNACCESS_DENIED_ERROR,
+        ):
+            return Step(
+                "rights",
+                "failed",
+                f"{connection.login!r} may not read {plain} ({number})",
+                f"As an administrator: grant select on {name} to '{connection.login}'@'this "
+                "machine'; (A server tells an account without rights the same about a table that "
+                "does not exist.)",
+            )
+        return Step("table", "failed", str(error), "The message is the database server's.")
+    return None
+
+
+def _check_id_column(report: Report, pbx: Pbx, session: Session, schema: str, table: str) -> Source:
+    key = str(pbx.settings.get("key", table_defaults(pbx).key))
+    columns = {
+        as_text(name).lower(): (as_text(data_type).lower(), as_text(use))
+        for name, data_type, use in session.rows(
             "select column_name, data_type, column_key from information_schema.columns "
             "where table_schema = %s and table_name = %s",
             (schema, table),
         )
-        columns = {
-            as_text(name).lower(): (as_text(data_type).lower(), as_text(use))
-            for name, data_type, use in cursor.fetchall()
-        }
+    }
     data_type, use = columns.get(key.lower(), ("", ""))
     if data_type not in INTEGER_TYPES:
         has_primary_key = any(other == "PRI" for _, other in columns.values())
@@ -201,43 +235,79 @@ def _check_id_column(report: Report, pbx: Pbx, database: Any, schema: str, table
     else:
         report.ok("id column", f"{key!r}, {data_type}, indexed")
     try:
-        return find_source(database, pbx)
+        source = find_source(session, pbx)
     except SourceError as error:
-        raise StepFailedError("table", str(error), "") from error
+        raise StepFailedError("query", str(error), "The message says what can be done.") from error
+    if query_of(pbx) is not None:
+        whose = "of the entry" if "query" in pbx.settings else f"of {pbx.model}"
+        report.ok("query", f"the query {whose} yields {len(source.columns)} columns")
+    return source
 
 
 def _check_rows(
-    report: Report, pbx: Pbx, database: Any, source: Source, idlast: str | None
+    report: Report, pbx: Pbx, session: Session, source: Source, idlast: str | None
 ) -> None:
-    highest = highest_id(database, source)
+    highest = highest_id(session, source)
     if highest is None:
         raise StepFailedError("tickets", f"{source.unit} is empty", NOTHING_NEW)
-    rows = list(read_rows(database, source, after=max(highest - LAST_IDS, 0) - 1))
+    warnings: list[str] = []
+    rows = _last_rows(PageReader(session, source, LAST_IDS, warnings), highest)
+    for warning in warnings:
+        report.warn("query", warning, "Each ticket needs one row.")
+    if not rows:
+        raise StepFailedError(
+            "tickets",
+            f"the query yields no row for the last {LAST_IDS} ids of {source.unit}, up to "
+            f"{highest}",
+            "Join other tables from the left (left join), or correct the condition of the query.",
+        )
     report.last = LastTickets(tuple(rows[-SHOWN_TICKETS:]))
     report.ok("tickets", f"the highest id is {highest}")
     if idlast is not None and idlast.isdecimal():
-        read_to = int(idlast)
-        if highest < read_to:
-            report.add(
-                Step(
-                    "new",
-                    "warning",
-                    f"IDLAST is {read_to}, above the highest id {highest}",
-                    "The table was emptied or replaced; the next pull reads it from its beginning.",
-                )
-            )
-        else:
-            news = "nothing" if highest == read_to else f"ids up to {highest}"
-            report.ok("new", f"{news} since IDLAST {read_to}")
-    last_at = _started_at(pbx, source, rows[-1].body)
+        _compare_with_idlast(report, highest, int(idlast))
+    records = [json.loads(row.body) for row in rows]
+    check_clock(report, pbx, records, source.time_column)
+    last_at = _started_at(pbx, records[-1].get(source.time_column or ""))
     if last_at is not None:
         report.add(age_step(pbx, last_at, NOTHING_NEW))
 
 
-def _started_at(pbx: Pbx, source: Source, body: str) -> datetime | None:
+def _last_rows(reader: PageReader, highest: int) -> list[Ticket]:
+    return [
+        ticket
+        for page in reader.pages(Stretch(after=max(highest - LAST_IDS, 0) - 1))
+        for bundle in page.bundles()
+        for ticket in bundle.tickets()
+    ]
+
+
+def _compare_with_idlast(report: Report, highest: int, idlast: int) -> None:
+    if highest < idlast:
+        report.warn(
+            "new",
+            f"IDLAST is {idlast}, above the highest id {highest}",
+            "The table was emptied or replaced; the next pull reads it from its beginning.",
+        )
+    else:
+        news = "nothing" if highest == idlast else f"ids up to {highest}"
+        report.ok("new", f"{news} since IDLAST {idlast}")
+
+
+def _started_at(pbx: Pbx, clock: Any) -> datetime | None:
     """Return the start of a call by the PBX's clock; None when the row does not say."""
     with suppress(ValueError, TypeError):
-        text = json.loads(body).get(source.time_column or "")
-        local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(pbx.time_zone))
+        local = datetime.fromisoformat(clock).replace(tzinfo=ZoneInfo(pbx.time_zone))
         return local.astimezone(UTC)
     return None
+
+
+def _check_direction(report: Report, pbx: Pbx) -> None:
+    """Say so when nothing can tell outgoing from incoming calls: rows of Asterisk do not."""
+    if not pbx.trunks and pbx.settings.get("amaflags_direction") is not True:
+        report.warn(
+            "direction",
+            "the entry lists no trunks: whether a call was outgoing or incoming is not known",
+            "List them under `trunks` as they stand in the columns channel and dstchannel, "
+            '["PJSIP/carrier", "DAHDI/"]; or, where the dial plan marks calls with 2 and 3, set '
+            "settings.amaflags_direction to true.",
+        )
