@@ -126,8 +126,8 @@ The user is the one whom the call belongs to: who called, on outgoing and intern
 called, on incoming ones. `number` is the extension even where the phone bears another name in the
 channel; the group's name is the department, the subsidiary's name the company. A row without user
 (an announcement answered, trunk to trunk) or whose user was deleted is a ticket like any other:
-extension and name are those that Asterisk wrote. On a row of a queue without group the queue stands
-in the group's place; with one it is still the number called.
+extension and name are those that Asterisk wrote. A queue is no group here: its number is the number
+called where the row has no `did`, and its name stays in raw, in `lastdata`.
 
 They hold no price.
 

@@ -111,7 +111,8 @@ sides, the number dialled, account code, `linkedid` that ties the legs of a call
 the direct number called (`did`), the names of both sides, the number shown outside. There is no
 answer and no end column: they follow from start and durations. A ring group or a queue writes a row
 per phone that rang. Parking and transfers write two or three. A row between two `Local/` channels
-repeats a leg and is ignored. On a row of a queue the queue is the group, unless a joined one is.
+repeats a leg and is ignored. The group is the department of a joined user, never a queue: that
+stays in raw, in `dst` and `lastdata`.
 
 They hold no price. `dst` may be a queue, a feature code or `s` in place of the number.
 
