@@ -30,7 +30,7 @@ CDR_APIS = ("new", "old")
 
 def position(idlast: str) -> tuple[int, ...]:
     """Return IDLAST as a number: the id of a call, or the second in which it began."""
-    if idlast.isdecimal():
+    if idlast.isascii() and idlast.isdecimal():
         return (int(idlast),)
     try:
         instant = datetime.fromisoformat(idlast)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from itertools import chain
 
 from tollhouse.bundles import bundled
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.landing import Delivery, DeliveryTickets
-from tollhouse.transports import FetchRequest, Interval, Progress
+from tollhouse.transports import FetchRequest, Progress
 from tollhouse.transports.growing_ids import NumberedSource, find_beginning, looked_at
 from tollhouse.transports.http_api.entry_settings import whole_number
 from tollhouse.transports.http_api.wazo import UNIT, Wazo, is_same_call
-
-#: Calls of an interval are sought with this margin: one that began before midnight counts by the
-#: second, and clocks differ.
-INTERVAL_MARGIN = timedelta(minutes=1)
 
 
 def fetch(request: FetchRequest, progress: Progress, api: Wazo) -> Iterator[DeliveryTickets]:
@@ -26,10 +21,7 @@ def fetch(request: FetchRequest, progress: Progress, api: Wazo) -> Iterator[Deli
     page_rows = rows_of_page(pbx)
     known = request.known.current([UNIT]).get(UNIT)
     if request.interval is not None:
-        wide = Interval(
-            request.interval.start - INTERVAL_MARGIN, request.interval.end + INTERVAL_MARGIN
-        )
-        pages = api.pages(after=-1, interval=wide, page_rows=page_rows)
+        pages = api.pages(after=-1, interval=request.interval, page_rows=page_rows)
         yield DeliveryTickets(Delivery(UNIT, known.generation if known else 1), pages)
         return
 

@@ -64,6 +64,14 @@ class Patience:
     retry_seconds: float = 1.0
     attempts: int = 5
 
+    def wait_seconds(self, attempt: int, spread: float) -> float:
+        """Return how long to wait after an attempt; ``spread``, from 0 to 1, makes it longer.
+
+        Up to half as long: several PBXs behind one server should not come back together.
+        """
+        wait = self.retry_seconds * 2.0 ** (attempt - 1)
+        return min(wait * (1.0 + spread / 2), LONGEST_WAIT_SECONDS)
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -178,9 +186,7 @@ class HttpsClient:
     def _wait_seconds(self, attempt: int, fault: Fault) -> float:
         if fault.retry_after_seconds is not None:
             return min(fault.retry_after_seconds, LONGEST_WAIT_SECONDS)
-        wait = self._patience.retry_seconds * 2.0 ** (attempt - 1)
-        # Up to half as long again: several PBXs behind one server should not come back together.
-        return min(wait * random.uniform(1.0, 1.5), LONGEST_WAIT_SECONDS)  # noqa: S311
+        return self._patience.wait_seconds(attempt, random.random())  # noqa: S311 - no secret
 
     def _passing(self, answer: Answer) -> Answer:
         if answer.status not in PASSING_STATUSES:

@@ -29,6 +29,8 @@ UNIT = "call-logd"
 #: How long a token shall last; it is renewed when a tenth of that is left.
 TOKEN_SECONDS = 7_200
 RENEWED_AT = 0.9
+#: So many are looked at for the highest id: a damaged one may be among them.
+NEWEST = 10
 HIGHEST_ORDINAL = (1 << 63) - 1
 
 #: What stays the same of a call when its tags or recordings are changed later.
@@ -67,8 +69,17 @@ class Wazo:
 
     def highest_id(self) -> int | None:
         """Return the highest id of a call, or None when there is no call."""
-        newest = self._page({"limit": "1", "order": "id", "direction": "desc"})
-        return max((ordinal for ordinal, _ in newest if ordinal >= 0), default=None)
+        newest = self._page({"limit": str(NEWEST), "order": "id", "direction": "desc"})
+        ids = [ordinal for ordinal, _ in newest if ordinal >= 0]
+        if newest and not ids:
+            raise self._client.error(
+                Fault(
+                    "tickets",
+                    f"the newest {len(newest)} items of {self._client.reach.place} have no id",
+                    "Is that a Wazo? Tickets without an id cannot be told from one another.",
+                )
+            )
+        return max(ids, default=None)
 
     def pages(
         self,
