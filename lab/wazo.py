@@ -82,11 +82,6 @@ class _Conversation:
         )
 
     @property
-    def asked_extension(self) -> str:
-        """The extension that was called."""
-        return self.call.other_extension or self.call.extension
-
-    @property
     def forwarded_to(self) -> str:
         """A mobile number of somebody who works here."""
         return f"063998{self.number % 10_000:04d}"
@@ -119,7 +114,7 @@ class _Conversation:
             extension = GROUP
         if self.is_forwarded_outside:
             direction = "transit" if call.direction == "incoming" else "outgoing"
-            extension = self.asked_extension
+            extension = call.extension
             outside, destination = self.forwarded_to, "national_mobile"
         # The API knows no busy and no failed calls: nobody answered.
         outcome = "answered" if call.outcome == "answered" else "no_answer"

@@ -23,6 +23,7 @@
     ref('stg_siemens_hipath__tickets'),
     ref('stg_telnowedge__tickets'),
     ref('stg_unify_openscape__tickets'),
+    ref('stg_wazo__tickets'),
 ] -%}
 
 with tickets as (
