@@ -177,6 +177,10 @@ class HttpsClient:
         found = f"{last.found} (asked {patience.attempts} times)"
         raise self.error(last._replace(found=found)) from None
 
+    def ask_once(self, ask: Ask, understand: Callable[[Answer], T]) -> T:
+        """Make a request a single time and take whatever is answered, a refusal too."""
+        return understand(self._once(ask, self.reach.url + ask.path, ask.parameters))
+
     def status_fault(self, answer: Answer, step: str, what: str, remedy: str) -> Fault:
         """Return the fault of an answer that is a refusal, with what it says about itself."""
         said = quoted(answer.body.decode("utf-8", "replace"))

@@ -208,6 +208,16 @@ def is_same_call(kept: str, body: str) -> bool:
     return all(old.get(name) == new.get(name) for name in IDENTITY)
 
 
+def started_at(item: str) -> datetime | None:
+    """Return the start of a call; None when the item does not say."""
+    found = loaded(item)
+    try:
+        instant = datetime.fromisoformat(found["start"]) if isinstance(found, dict) else None
+    except (KeyError, TypeError, ValueError):
+        return None
+    return instant if instant is None or instant.tzinfo else None
+
+
 def _ordinal(item: str) -> int:
     """Return the id of an item; one that has none gets a number of its own, below zero."""
     found = loaded(item)
