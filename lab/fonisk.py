@@ -82,8 +82,8 @@ def fonisk_people_of(site: Site) -> dict[str, list[Row]]:
         "user": [
             {
                 "id_user": _user_id(place),
-                "firstname": FIRST_NAMES[place % len(FIRST_NAMES)],
-                "lastname": LAST_NAMES[place % len(LAST_NAMES)],
+                "firstname": name_of(place)[0],
+                "lastname": name_of(place)[1],
                 "number": str(site.first_extension + place),
             }
             for place in places
@@ -92,6 +92,11 @@ def fonisk_people_of(site: Site) -> dict[str, list[Row]]:
         "user_group": _named("id_user_group", GROUPS),
         "subsidiary": _named("id_subsidiary", SUBSIDIARIES),
     }
+
+
+def name_of(place: int) -> tuple[str, str]:
+    """Return first and last name of whoever has the extension at a place, counted from 0."""
+    return FIRST_NAMES[place % len(FIRST_NAMES)], LAST_NAMES[place % len(LAST_NAMES)]
 
 
 def itneo_people_of(site: Site) -> dict[str, list[Row]]:

@@ -1,4 +1,4 @@
-"""The simulated Fonisk and ITNeo: rows name their users by id, and some users are not there."""
+"""The simulated Fonisk and ITNeo, whose rows name users by id, and TelNowEdge with its names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from lab import asterisk
+from lab import asterisk, telnowedge
 from lab.fonisk import (
     FONISK,
     GONE,
@@ -119,3 +119,10 @@ def test_every_column_that_a_row_fills_is_one_of_its_table() -> None:
 def test_an_itneo_knows_no_subsidiaries() -> None:
     assert set(ITNEO.people_of(SITE)) == set(ITNEO.readable) - {"cdr"} == {"user", "user_group"}
     assert "subsidiary" not in ITNEO.definitions["cdr"]
+
+
+def test_a_telnowedge_names_the_party_inside() -> None:
+    (outgoing,) = telnowedge.tickets_of(OUTGOING, SITE, 1)
+    (incoming,) = telnowedge.tickets_of(INCOMING, SITE, 1)
+    assert (row_of(outgoing)["cnam"], row_of(incoming)["dst_cnam"]) == ("Anne Exemple",) * 2
+    assert {"cnam", "dst_cnam"} < set(telnowedge.TABLES.columns)

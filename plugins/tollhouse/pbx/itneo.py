@@ -113,7 +113,7 @@ The query is checked when the DAG starts and by `tollhouse pbx check`; the error
   consultation falls into two calls. What it costs does not change.
 - **Ids are given at insert and seen at commit**: each pull reads a stretch of ids again; nothing
   doubles. An emptied table or a restarted counter is noticed, and read as a new generation.
-- Two rows of `user` with one `id_user` would double its calls: that is refused, not billed.
+- Two rows of `user` with one `id_user` do not double a call: the first is kept, and the pull warns.
 - A page is quick when `id_cdr` and the ids of the other tables are keys.
 
 ## What the rows hold

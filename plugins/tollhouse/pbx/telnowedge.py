@@ -80,8 +80,8 @@ That takes one right more, which leaves the passwords in that table out:
 
 - The names that are read: `user_number` (the extension), `user_firstname`, `user_lastname`,
   `usergroup` (the department) and `subsidiary` (the company); each may be left out.
-- Join from the left, and by what is unique in the other table: each row of `cdr` must come once. An
-  inner join **loses calls**, those whose user is missing.
+- Join from the left: an inner join **loses calls**, those whose user is missing. Join by what is
+  unique in the other table: of a row that comes twice the first is kept, and the pull warns.
 - `{table}` is `cdr`, or what `settings.table` says. The key must come out under its own name.
 - A column with another name: add it under the name that is read, `c.called_at as calldate,` after
   `c.*,`. A name that comes out twice is refused: list the columns in place of `c.*` then.
