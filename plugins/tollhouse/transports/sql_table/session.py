@@ -92,6 +92,8 @@ REMEDIES = {
 Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
+# The driver tells which plugin it logs in with, each time.
+logging.getLogger("mysql.connector").setLevel(logging.WARNING)
 
 
 class ConnectionLostError(SourceError):

@@ -7,6 +7,7 @@ not end at the last one.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import mysql.connector
@@ -95,9 +96,19 @@ class Source:
 
     @property
     def json(self) -> str:
-        """The expression of a row as one JSON object, where the server makes it."""
-        pairs = (f"{quoted_text(column.name)}, {column.expression}" for column in self.columns)
-        return f"json_object({', '.join(pairs)})"
+        """The expression of a row as one JSON object, where the server makes it.
+
+        It is put together of its parts: that takes the server half as long as json_object, and
+        MySQL would sort the keys.
+        """
+        parts: list[str] = []
+        mark = "{"
+        for column in self.columns:
+            value = column.expression if column.is_integer else f"json_quote({column.expression})"
+            key = json.dumps(column.name, ensure_ascii=False)
+            parts += [quoted_text(f"{mark}{key}: "), f"ifnull({value}, 'null')"]
+            mark = ", "
+        return f"concat({', '.join(parts)}, '}}')"
 
 
 def find_source(session: Session, pbx: Pbx) -> Source:
@@ -244,7 +255,7 @@ def _column(name: str, code: int, flags: int, character_set: int) -> Column:
 
 def _makes_json(session: Session) -> bool:
     try:
-        session.rows("select json_object('a', 1)")
+        session.rows("select json_quote('a')")
     except SourceError:
         return False  # older servers have no such function; Python makes the JSON then
     return True
