@@ -13,18 +13,22 @@ from lab import (
     asterisk,
     avaya_ipoffice,
     cisco_cucm,
+    fonisk,
     grandstream_ucm,
     md_evolution,
     mitel_3300,
     panasonic_kx,
     shoretel,
     siemens_hipath,
+    telnowedge,
     unify_openscape,
 )
 from lab.streams import StreamSimulator
 from lab.tables import PbxTables
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
+
+TicketsOf = Callable[[Call, Site, int], list[TicketTruth]]
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,13 @@ class SimulatedPbx:
     """
 
     site: Site
-    tickets_of: Callable[[Call, Site, int], list[TicketTruth]]
+    tickets_of: TicketsOf
     stream: StreamSimulator | None = None
     tables: PbxTables | None = None
+
+
+def _in_sql(site: Site, tickets_of: TicketsOf, tables: PbxTables) -> SimulatedPbx:
+    return SimulatedPbx(site, tickets_of, tables=tables)
 
 
 def _on_tcp(site: Site, simulator: StreamSimulator) -> SimulatedPbx:
@@ -58,7 +66,7 @@ SITES = (
         ),
         mitel_3300.SIMULATOR,
     ),
-    SimulatedPbx(
+    _in_sql(
         Site(
             pbx_id="lyon_support",
             first_extension=6000,
@@ -68,7 +76,7 @@ SITES = (
             account_codes=("550042",),
         ),
         asterisk.tickets_of,
-        tables=asterisk.TABLES,
+        asterisk.TABLES,
     ),
     SimulatedPbx(
         Site(
@@ -190,6 +198,39 @@ SITES = (
             calls_per_working_day=35,
         ),
         siemens_hipath.SIMULATOR,
+    ),
+    _in_sql(
+        Site(
+            pbx_id="lens_clinic",
+            first_extension=400,
+            last_extension=449,
+            public_base="0353019400",
+            calls_per_working_day=25,
+        ),
+        fonisk.fonisk_tickets_of,
+        fonisk.FONISK,
+    ),
+    _in_sql(
+        Site(
+            pbx_id="vichy_spa",
+            first_extension=500,
+            last_extension=529,
+            public_base="0465714500",
+            calls_per_working_day=20,
+        ),
+        fonisk.itneo_tickets_of,
+        fonisk.ITNEO,
+    ),
+    _in_sql(
+        Site(
+            pbx_id="albi_works",
+            first_extension=2300,
+            last_extension=2349,
+            public_base="0536492300",
+            calls_per_working_day=25,
+        ),
+        telnowedge.tickets_of,
+        telnowedge.TABLES,
     ),
 )
 

@@ -220,6 +220,22 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "76000",
             "Rouen",
         ),
+        (
+            "polyclinique_fictive",
+            "Polyclinique Fictive SAS",
+            siren(111),
+            "6 place du Gabarit",
+            "62300",
+            "Lens",
+        ),
+        (
+            "fabrique_modele",
+            "Fabrique Modèle SARL",
+            siren(112),
+            "15 chemin de l'Essai",
+            "81000",
+            "Albi",
+        ),
     ]
     services = [
         {
@@ -287,6 +303,16 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "service_name": "Téléphonie Banque Dijon",
         },
         {
+            "service_id": "clinique_lens",
+            "customer_id": "polyclinique_fictive",
+            "service_name": "Téléphonie Polyclinique Lens",
+        },
+        {
+            "service_id": "fabrique_albi",
+            "customer_id": "fabrique_modele",
+            "service_name": "Téléphonie Fabrique Albi",
+        },
+        {
             "service_id": "agences",
             "customer_id": "compte_interne",
             "service_name": "Agences",
@@ -344,6 +370,9 @@ EXTENSION_BLOCKS = (
     ("nantes_depot", 4000, 4019, "agences", "NANTES"),
     ("nancy_labs", 5500, 5549, "agences", "NANCY"),
     ("rouen_clinic", 200, 279, "clinique_rouen", "CLINIQUE"),
+    ("lens_clinic", 400, 449, "clinique_lens", "CLINIQUE"),
+    ("vichy_spa", 500, 529, "agences", "VICHY"),
+    ("albi_works", 2300, 2349, "fabrique_albi", "FABRIQUE"),
 )
 
 NUMBER_RANGES = (
@@ -366,6 +395,9 @@ NUMBER_RANGES = (
     ("nantes_depot", "+33261916000", "+33261916999", "agences"),
     ("nancy_labs", "+33353018000", "+33353018999", "agences"),
     ("rouen_clinic", "+33261912000", "+33261912999", "clinique_rouen"),
+    ("lens_clinic", "+33353019000", "+33353019999", "clinique_lens"),
+    ("vichy_spa", "+33465714000", "+33465714999", "agences"),
+    ("albi_works", "+33536492000", "+33536492999", "fabrique_albi"),
 )
 
 
@@ -453,6 +485,8 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                     "clinique_rouen",
                     "port_brest",
                     "banque_dijon",
+                    "clinique_lens",
+                    "fabrique_albi",
                     "agences",
                 )
             ),
