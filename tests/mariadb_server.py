@@ -40,11 +40,14 @@ STOCK_COLUMNS = """
 database_numbers = count(1)
 
 
-@dataclass(frozen=True)
+@dataclass
 class MariaDb:
     """The session's server."""
 
     port: int
+    folder: Path
+    user: str
+    process: subprocess.Popen[bytes] | None = None
 
     def connection(self, database: str = "", **extra: Any) -> PbxConnection:
         """Address and login of a database, as an Airflow Connection would hold them."""
@@ -83,6 +86,50 @@ class MariaDb:
             for statement in statements:
                 cursor.execute(statement)
 
+    def make(self) -> None:
+        """Make the server's files, and the administrator."""
+        subprocess.run(
+            [program("mariadb-install-db"), "--no-defaults", *self._place,
+             "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        statements = self.folder / "first.sql"
+        statements.write_text(
+            f"create user if not exists {ADMINISTRATOR}@'127.0.0.1' identified by '{PASSWORD}';\n"
+            f"grant all on *.* to {ADMINISTRATOR}@'127.0.0.1' with grant option;\n"
+        )
+        statements.chmod(0o644)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        log = self.folder / "mariadb.log"
+        self.process = subprocess.Popen(
+            [program("mariadbd"), "--no-defaults", *self._place, f"--port={self.port}",
+             "--bind-address=127.0.0.1", f"--socket={self.folder}/mariadb.sock",
+             f"--pid-file={self.folder}/mariadb.pid", f"--init-file={self.folder}/first.sql",
+             "--skip-name-resolve", "--skip-log-bin", "--innodb-buffer-pool-size=64M"],
+            stdout=subprocess.DEVNULL, stderr=log.open("ab"),
+        )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, log.read_text(errors="replace")[-2000:]
+            with suppress(mysql.connector.Error):
+                self.open().close()
+                return
+            time.sleep(0.1)
+        raise AssertionError(log.read_text(errors="replace")[-2000:])
+
+    def stop(self) -> None:
+        """Stop the server; whoever is connected loses the connection."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=START_SECONDS)
+            self.process = None
+
+    @property
+    def _place(self) -> list[str]:
+        return [f"--datadir={self.folder}/data", f"--user={self.user}"]
+
 
 def program(name: str) -> str:
     """Return the path of one of MariaDB's programs."""
@@ -97,44 +144,11 @@ def mariadb() -> Iterator[MariaDb]:
     folder = Path(tempfile.mkdtemp(prefix="tollhouse-mariadb-"))
     user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     shutil.chown(folder, user)
-    port = free_port()
-    here = [f"--datadir={folder}/data", f"--user={user}", "--no-defaults"]
+    server = MariaDb(free_port(), folder, user)
     try:
-        subprocess.run(
-            [program("mariadb-install-db"), here[2], *here[:2], "--auth-root-authentication-method="
-             "normal", "--skip-test-db"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        statements = folder / "first.sql"
-        statements.write_text(
-            f"create user {ADMINISTRATOR}@'127.0.0.1' identified by '{PASSWORD}';\n"
-            f"grant all on *.* to {ADMINISTRATOR}@'127.0.0.1' with grant option;\n"
-        )
-        statements.chmod(0o644)
-        server = subprocess.Popen(
-            [program("mariadbd"), here[2], *here[:2], f"--port={port}", "--bind-address=127.0.0.1",
-             f"--socket={folder}/mariadb.sock", f"--pid-file={folder}/mariadb.pid",
-             f"--init-file={statements}", "--skip-name-resolve", "--skip-log-bin",
-             "--innodb-buffer-pool-size=64M"],
-            stdout=subprocess.DEVNULL, stderr=(folder / "mariadb.log").open("wb"),
-        )  # fmt: skip
-        try:
-            running = MariaDb(port)
-            _wait_for(running, server, folder / "mariadb.log")
-            yield running
-        finally:
-            server.terminate()
-            server.wait(timeout=START_SECONDS)
+        server.make()
+        server.start()
+        yield server
     finally:
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_for(running: MariaDb, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text(errors="replace")[-2000:]
-        with suppress(mysql.connector.Error):
-            running.open().close()
-            return
-        time.sleep(0.1)
-    raise AssertionError(log.read_text(errors="replace")[-2000:])

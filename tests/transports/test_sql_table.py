@@ -10,39 +10,15 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.installed import batches, bodies, pbx_of, rows
-from tests.mariadb_server import STOCK_COLUMNS, MariaDb
-from tests.transports.pulling import Puller
+from tests.mariadb_server import MariaDb
+from tests.transports.asterisk_table import Asterisk
 from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
 from tollhouse.transports.sql_table.pages import PageReader, Stretch
-from tollhouse.transports.sql_table.session import Session
 from tollhouse.transports.sql_table.source import find_source
 from tollhouse.watermark import IdlastError
 
 pytestmark = pytest.mark.postgres
-
-
-class Asterisk(Puller):
-    """An Asterisk whose cdr table the test writes."""
-
-    def __init__(self, settings: Settings, server: MariaDb, columns: str = STOCK_COLUMNS) -> None:
-        self.database = server.make_database(columns)
-        self.server = server
-        super().__init__(settings, pbx_of("asterisk_mysql"), server.connection(self.database))
-
-    def run(self, *statements: str) -> None:
-        self.server.run(*statements, database=self.database)
-
-    def call(self, *sources: str) -> None:
-        for source in sources:
-            self.run(f"insert into cdr (src, start) values ('{source}', '2026-02-04 13:34:00')")
-
-    def session(self) -> Session:
-        assert self.connection is not None
-        return Session(self.pbx, self.connection, 3306)
-
-    def sources(self) -> list[str]:
-        return [json.loads(body)["src"] for body in bodies(self.settings)]
 
 
 @pytest.fixture
