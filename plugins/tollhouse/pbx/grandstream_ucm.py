@@ -1,8 +1,12 @@
-"""Grandstream UCM6xxx: call records pushed over TCP as they are made, brought by the PBX.
+"""Grandstream UCM6xxx: call records pushed over TCP as they are made, or asked for by its CDR API.
 
-The PBX is the client: for each record it connects to the collector, sends a document (JSON, XML or
-CSV, as it is set up) and closes. Each document is recognised by itself, so the setting can be
-changed at any time. Newer firmware can push by HTTP instead, to the same port.
+In real time the PBX is the client: for each record it connects to the collector, sends a document
+(JSON, XML or CSV, as it is set up) and closes. Each document is recognised by itself, so the
+setting can be changed at any time. Newer firmware can push by HTTP instead, to the same port.
+
+The CDR API is the other way: each pull asks the PBX over HTTPS. It needs no collector, and reads
+what the PBX has kept for months; a call appears with the next pull and not at once. It is chosen by
+`transport: http_api` in the entry.
 
 ## In the PBX
 
@@ -21,12 +25,29 @@ newer. In the web page of the PBX, *Value-added Features* (older: *CDR*), *API C
 With HTTP the address is `http://ADDRESS:7777/`; the path does not matter. With HTTPS switch `tls`
 on for this entry (docs/configuration.md).
 
+### The CDR API
+
+In *Value-added Features*, *API Configuration*, tab *HTTPS API Settings (New)*: enable it, give it a
+user name and a password of its own, and admit the address of this machine and no other. UCM61xx and
+old firmware have the older settings alone (*HTTPS API Settings (Old)*, port 8443): set them, and
+write `cdr_api: old` into the `settings` of the entry.
+
 ## Network and connection
 
 Open TCP 7777 from the PBX to the machine of the collector. The connection names the address and the
 port on which the collector listens:
 
     AIRFLOW_CONN_PBX_TOURS_SHOP=tcp://192.0.2.22:7777
+
+For the CDR API open TCP 8089 (the older one: 8443) from this machine to the PBX instead:
+
+    AIRFLOW_CONN_PBX_TOURS_SHOP='{"conn_type": "https", "host": "192.0.2.22", "port": 8089,
+      "login": "cdrapi", "password": "…", "extra": {"tls_ca": "certificates/tours.pem"}}'
+
+The PBX comes with a certificate that it made for itself: give it one of your own authority, or save
+the one that it has as a PEM file. `extra.tls_ca` names the file, below `var/`; where the
+certificate names the PBX otherwise than `host` does, `extra.server_name` says how. Timeouts, pages
+and proxies: docs/configuration.md.
 
 `time_zone` of the entry is the zone of the PBX's clock.
 
@@ -47,6 +68,12 @@ port on which the collector listens:
   in docs/configuration.md.
 - Answers of the CDR API and CSV exports of the web page are read as well: `tollhouse parse --model
   grandstream_ucm FILE`.
+- **The CDR API finds a call by its start and tells it when it has ended**: each pull reads the 26
+  hours before the last call again (`overlap_hours`); nothing doubles. A call that lasted longer is
+  found by a run over that day.
+- **Changing an entry from one transport to the other** is possible at any time: delete its Variable
+  `idlast__ID` (docs/configuration.md), since the two count differently. What came both ways is
+  found by session and record number, and counted once.
 
 ## What the tickets hold
 
@@ -63,18 +90,21 @@ Call out from an extension, talk for a few seconds, hang up. Then
 
     tollhouse pbx check tours_shop
 
-must show that call, raw and parsed. If it stops at *collector*: start it with `make up` or
-`tollhouse collector run`. If it stops at *port* or no PBX ever connected: server address and port
-in the tab above, firewall. If it stops at *tickets*: the option *Enable*, the firmware.
+must show that call, raw and parsed. In real time: if it stops at *collector*, start it with `make
+up` or `tollhouse collector run`. If it stops at *port* or no PBX ever connected: server address and
+port in the tab above, firewall. If it stops at *tickets*: the option *Enable*, the firmware. Over
+the CDR API it tells a certificate that is not trusted, a wrong password and a missing permission
+apart, and says what helps.
 """
 
-from tollhouse.pbx import Framing, Model, StreamDefaults
+from tollhouse.pbx import ApiDefaults, Framing, Model, StreamDefaults
 
 MODEL = Model(
     model_id="grandstream_ucm",
     title="Grandstream UCM6xxx",
-    transports=("spooled_stream",),
+    transports=("spooled_stream", "http_api"),
     framing=Framing(kind="documents", maximum_bytes=1_048_576),
     encoding="utf-8",
     stream=StreamDefaults(direction="listen", port=7777, dialogue="documents", connections="many"),
+    api=ApiDefaults(api="grandstream", port=8089),
 )

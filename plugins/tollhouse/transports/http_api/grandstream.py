@@ -228,7 +228,9 @@ def legs_of(item: str, *, maximum_bytes: int) -> list[str]:
     """
     found = documents.legs(Document(0, item.encode()), maximum_bytes=maximum_bytes)
     texts = (decode(leg, "utf-8") for _, leg in found)
-    return [text.partition(":")[2] if text.startswith(LEG_NAME) else text for text in texts]
+    return [
+        text.partition(":")[2].lstrip() if text.startswith(LEG_NAME) else text for text in texts
+    ]
 
 
 def _expect_ok(client: HttpsClient, answer: Answer, step: str) -> None:
