@@ -17,7 +17,7 @@ No description of this database is public. What this guide rests on:
 So compare first: `DESCRIBE cdr; DESCRIBE user; DESCRIBE user_group;` by any MySQL client. Columns
 are read by name. What is not there stays empty, and what else is there is kept in raw. A row in
 which `calldate`, `duration`, `billsec` or `disposition` is missing is rejected under the column's
-name, and is read again when the query below supplies it.
+name: the query of the entry, below, can supply it.
 
 ## Rights
 
@@ -99,6 +99,9 @@ An entry can ask otherwise. With a table `subsidiary`:
   condition `id_cdr > @IDLAST` may stay. `LIMIT` and `ORDER BY` must go: Tollhouse pages and orders
   by itself. Tables that such a query joins by `WHERE` or `INNER JOIN` **lose calls**: those whose
   user, group or subsidiary is missing. With left joins each row comes once.
+- **Settle the query before the first pull**: `tollhouse pbx check` shows rows and lands none. What
+  is in raw stays as it was read. A column that is added later serves the rows to come; other values
+  for rows already read look like another table, which is read from its beginning.
 
 The query is checked when the DAG starts and by `tollhouse pbx check`; the error says what is wrong.
 

@@ -14,7 +14,7 @@ No description of this database is public. What this guide rests on:
 
 Columns are read by name. What is not there stays empty, and what else is there is kept in raw. A
 row in which `calldate`, `duration`, `billsec` or `disposition` is missing is rejected under the
-column's name, and is read again when the query below supplies it.
+column's name: the query of the entry, below, can supply it.
 
 ## Access
 
@@ -89,6 +89,9 @@ That takes one right more, which leaves the passwords in that table out:
   `convert(u.extension using utf8mb4) collate utf8mb4_general_ci = …`.
 - **The query of the program that Tollhouse replaces**, or of the vendor, can be used. Its `@IDLAST`
   may stay; `LIMIT` and `ORDER BY` must go: Tollhouse pages and orders by itself.
+- **Settle the query before the first pull**: `tollhouse pbx check` shows rows and lands none. What
+  is in raw stays as it was read. A column that is added later serves the rows to come; other values
+  for rows already read look like another table, which is read from its beginning.
 
 The query is checked when the DAG starts and by `tollhouse pbx check`; the error says what is wrong.
 
