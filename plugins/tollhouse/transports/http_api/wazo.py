@@ -47,7 +47,7 @@ class Wazo:
         self._headers = {"Accept": "application/json"}
         if tenant := pbx.settings.get("tenant"):
             self._headers["Wazo-Tenant"] = str(tenant)
-        self._recurses = bool(pbx.settings.get("recurse", False))
+        self._recurses = pbx.settings.get("recurse") in (True, "true")
         self._token = ""
         self._renewed_at = 0.0
 
