@@ -4,7 +4,8 @@
 
     The same ticket: same pbx, same start, same body. Two equal tickets within a delivery are two calls, so the second of two
     is a duplicate only when another delivery, too, brought two. `before` is the order of ticket_id, which landing hands out.
-    Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery.
+    Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery. Rows of Asterisk's
+    cdr table do by uniqueid and sequence; the id that the database gave each is no part of them.
 
     A few new tickets are looked up one by one, so that their cost does not grow with history; many are hashed, against the
     tickets of the time that they span. PostgreSQL cannot know yet how many came in this transaction, so the join is chosen here.
@@ -12,6 +13,9 @@
 {% macro mark_duplicates(relation) %}
 {%- set self_identified -%}
     ('{{ self_identified_models() | join("', '") }}')
+{%- endset -%}
+{%- set asterisk -%}
+    ('{{ asterisk_models() | join("', '") }}')
 {%- endset -%}
 {%- set new_tickets -%}
     select staged.*
@@ -21,6 +25,7 @@
         and staged.state = 'ticket'
         and (
             staged.model in {{ self_identified }}
+            or (staged.model in {{ asterisk }} and staged.leg_number is not null)
             -- A pbx with one delivery, such as a table that was never rebuilt, has nothing to compare.
             or staged.pbx_id = any(array(
                 select deliveries.pbx_id
@@ -47,7 +52,9 @@ set local {{ setting }} = off;
 create temporary table similar_tickets on commit drop as
 select
     new_tickets.ticket_id,
+    new_tickets.pbx_id,
     new_tickets.model,
+    new_tickets.leg_number,
     new_tickets.delivery_id,
     new_tickets.ordinal,
     earlier.ticket_id as earlier_ticket_id,
@@ -69,6 +76,11 @@ where
     and (
         earlier.delivery_id <> new_tickets.delivery_id
         or (new_tickets.model in {{ self_identified }} and new_tickets.source_call_id is not null)
+        or (
+            new_tickets.model in {{ asterisk }}
+            and new_tickets.source_call_id = earlier.source_call_id
+            and new_tickets.leg_number = earlier.leg_number
+        )
     );
 {% for setting in turned_off %}
 set local {{ setting }} = on;
@@ -78,7 +90,8 @@ update {{ relation }} as staged
 set
     state = 'duplicate',
     state_reason = case
-        when staged.model in {{ self_identified }} then 'same_ticket_came_before' else 'came_before_in_another_delivery'
+        when staged.model in {{ self_identified }} or counted.is_found_here then 'same_ticket_came_before'
+        else 'came_before_in_another_delivery'
     end
 from (
     select
@@ -97,7 +110,15 @@ from (
             pairs.model = earlier.model
             and pairs.earlier_delivery_id = earlier.delivery_id
             and pairs.earlier_ordinal = earlier.ordinal
-    where tickets.body = earlier.body
+    left join {{ source('directory', 'current_pbxs') }} as pbxs on pairs.pbx_id = pbxs.pbx_id
+    where
+        tickets.body = earlier.body
+        or (
+            pairs.model in {{ asterisk }}
+            and pairs.leg_number is not null
+            and tickets.body::jsonb - array['id', 'id_cdr', pbxs.settings ->> 'key']
+            = earlier.body::jsonb - array['id', 'id_cdr', pbxs.settings ->> 'key']
+        )
 ) as counted
 where
     staged.ticket_id = counted.ticket_id

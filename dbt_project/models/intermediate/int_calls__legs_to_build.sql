@@ -8,6 +8,8 @@ that its call has already. Small and replaced by each build; what a killed build
     post_hook="analyze {{ this }}",
 ) }}
 
+{%- set asterisk = "('" ~ asterisk_models() | join("', '") ~ "')" %}
+
 with touched_tickets as (
     select
         ticket_id,
@@ -135,6 +137,19 @@ legs as (
                 correlated.direction in ('outgoing', 'unknown')
                 and correlated.trunk_out is null
                 and correlated.called_number = any(calls_of_several_legs.numbers_sent_out)
+            ) or (
+                -- Asterisk's dial plan goes on after a dial: an announcement, its last step (h, s-BUSY).
+                correlated.model in {{ asterisk }}
+                and correlated.direction = 'internal'
+                and calls_of_several_legs.numbers_sent_out is not null
+                and (
+                    correlated.called_number = any(calls_of_several_legs.numbers_sent_out)
+                    or correlated.called_number !~ '^[+*#]?[0-9]'
+                )
+            ) or (
+                -- The half of a local channel, whose talk another row holds.
+                correlated.model in {{ asterisk }}
+                and correlated.outcome = 'redirected'
             ),
             false
         ) as is_phantom

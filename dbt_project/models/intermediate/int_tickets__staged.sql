@@ -2,7 +2,10 @@
     materialized='by_batch',
     tags=['build'],
     indexes=[{'columns': ['batch_id']}, {'columns': ['started_at']}],
-    after_insert=['analyze_when_grown', 'reject_cut_tickets', 'mark_duplicates', 'settle_repeated_hours'],
+    after_insert=[
+        'analyze_when_grown', 'reject_cut_tickets', 'settle_asterisk_channels', 'mark_duplicates',
+        'supersede_regenerated', 'settle_repeated_hours',
+    ],
 ) }}
 {#- One line per model of PBX: this list is the registry. -#}
 {%- set staging_views = [
