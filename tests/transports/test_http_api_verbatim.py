@@ -1,0 +1,68 @@
+"""Items of a JSON answer are found by its shape and handed on exactly as they were sent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tollhouse.transports.http_api.verbatim import (
+    CutShortError,
+    NoListError,
+    items_of,
+    loaded,
+    stable_ordinal,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ('{"items": []}', []),
+        (' {"total": 2, "items": [{"a": 1.50}, {"b": [1, {"items": [2]}]}], "x": []}',
+         ['{"a":1.50}', '{"b":[1,{"items":[2]}]}']),
+        ('{"other": [1, 2], "items": [3]}', ["3"]),
+        ('{"say": "items", "items": [null, "a, b", [], true]}', ["null", '"a, b"', "[]", "true"]),
+        ('{"\\"items": [1], "items": ["]} \\" [{", "\\\\"]}', ['"]} \\" [{"', '"\\\\"']),
+        ('{"response": {"items": [1]}, "status": 0}', ["1"]),
+        ('{"items": [{"a": 1,, "b"}, nonsense]}', ['{"a":1,,"b"}', "nonsense"]),
+        ('{"items": [1], "items": [2]}', ["1"]),
+        ('{"items": [1]} and more', ["1"]),
+    ],
+)  # fmt: skip
+def test_items_are_found_whatever_stands_around_and_in_them(text: str, items: list[str]) -> None:
+    assert items_of(text, "items") == items
+
+
+def test_every_beginning_of_an_answer_is_known_to_be_no_whole_one() -> None:
+    whole = '{"items": [{"name": "a \\"b\\" ] } ,", "n": [1, 2]}, {"é": null}], "total": 2}'
+    assert len(items_of(whole, "items")) == 2
+    for end in range(1, len(whole)):
+        with pytest.raises(CutShortError):
+            items_of(whole[:end], "items")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "<html>", "null", '{"items": {}}', '{"a": 1}', "{}", '"items"']
+)
+def test_what_has_no_such_list_is_no_answer(text: str) -> None:
+    with pytest.raises(NoListError):
+        items_of(text, "items")
+
+
+def test_an_answer_nested_without_end_costs_neither_the_stack_nor_an_error() -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    assert items_of(f'{{"items": [{deep}, 1]}}', "items") == [deep, "1"]
+    assert loaded(deep) is None
+
+
+def test_numbers_that_python_refuses_are_read_around() -> None:
+    assert loaded('{"id": 7, "x": ' + "9" * 5000 + "}")["id"] == 7
+
+
+def test_an_item_without_an_id_has_the_same_place_each_time_and_no_other() -> None:
+    texts = ["", "1", "2", json.dumps("é"), "\ud800"]
+    ordinals = [stable_ordinal(text) for text in texts]
+    assert ordinals == [stable_ordinal(text) for text in texts]
+    assert len(set(ordinals)) == len(texts)
+    assert all(-(1 << 63) <= ordinal < 0 for ordinal in ordinals)
