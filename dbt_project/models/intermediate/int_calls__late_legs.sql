@@ -1,6 +1,7 @@
 {#-
 Tickets of other batches that this build touches too: the legs of calls that own a leg of a touched batch (it may be gone now), the
-legs of calls that a touched leg may belong to, and what a killed build left undone. Replaced by each build, and mostly empty.
+legs of calls that a touched leg may belong to, what was written again under another id, and what a killed build left undone. Replaced
+by each build, and mostly empty.
 -#}
 {{ config(
     materialized='table',
@@ -37,6 +38,7 @@ touched_tickets as (
     select
         ticket_id,
         pbx_id,
+        model,
         source_call_id,
         started_at,
         ended_at
@@ -48,6 +50,7 @@ touched_tickets as (
     select
         ticket_id,
         pbx_id,
+        model,
         source_call_id,
         started_at,
         ended_at
@@ -63,6 +66,44 @@ touched_identities as (
     from touched_tickets
     where source_call_id is not null
     group by pbx_id, source_call_id
+),
+
+-- Another ticket of the same call that stood, or stands again, whatever it said of its start.
+regenerated_identities as (
+    select distinct
+        pbx_id,
+        source_call_id
+    from touched_tickets
+    where {{ is_regenerating_model('model') }}
+),
+
+regenerated_tickets as (
+    select
+        staged.ticket_id,
+        staged.batch_id,
+        staged.state,
+        staged.pbx_id,
+        staged.model,
+        staged.source_call_id,
+        staged.direction,
+        staged.outcome,
+        staged.caller_number,
+        staged.called_number,
+        staged.presented_number,
+        staged.trunk_out,
+        staged.talk_seconds,
+        staged.started_at,
+        staged.ended_at
+    from regenerated_identities
+    inner join {{ ref('int_tickets__staged') }} as staged
+        on
+            regenerated_identities.source_call_id = staged.source_call_id
+            and regenerated_identities.pbx_id = staged.pbx_id
+    left join touched_tickets
+        on staged.ticket_id = touched_tickets.ticket_id
+    where
+        {{ is_regenerating_model('staged.model') }}
+        and touched_tickets.ticket_id is null
 ),
 
 affected_calls as (
@@ -112,7 +153,11 @@ legs_of_affected_calls as (
         on earlier_legs.call_id = affected_calls.call_id
     left join touched_tickets
         on earlier_legs.ticket_id = touched_tickets.ticket_id
-    where touched_tickets.ticket_id is null
+    left join regenerated_tickets
+        on earlier_legs.ticket_id = regenerated_tickets.ticket_id
+    where
+        touched_tickets.ticket_id is null
+        and regenerated_tickets.ticket_id is null
 ),
 {%- endif %}
 
@@ -120,6 +165,10 @@ final as (
     select * from left_over
 
     {%- if earlier_legs %}
+
+    union all
+
+    select * from regenerated_tickets
 
     union all
 

@@ -42,8 +42,9 @@ outside. `outside_line_prefix` is what people dial to get out, if they do.
 - **Ids are not permanent.** `wazo-call-logs delete` and `generate` remove call logs and write them
   anew, under new ids. Such a call is counted once: it is known again by its conversation (by
   tenant, start and caller before 24.09). The newest call log holds and the one before it becomes a
-  duplicate; but a call on an issued invoice stays as it was invoiced, and the check *calls
-  generated again differ from what was invoiced* names it.
+  duplicate; but a call on an issued invoice stays as it was invoiced, and each build's check
+  `test_invoiced_calls_say_what_they_said` names those that say something else now. Before 24.09 a
+  call whose caller hid the number is not known again: generated anew, it counts twice.
 - **A forward to an outside number costs** though Wazo keeps the direction of the call that was
   forwarded. It is told by the destination: longer than an extension and none of Wazo's own. The
   extension that forwarded it pays. A forward to a short number (15, 3900) looks like one to an
