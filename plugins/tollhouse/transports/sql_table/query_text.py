@@ -27,7 +27,7 @@ UNWANTED = {
 }
 
 #: What ends a list of tables.
-_AFTER_TABLES = {"where", "group", "having", "on", "using", "union", "select"}
+_AFTER_TABLES = {"where", "group", "having", "union", "select"}
 
 
 class _Token(NamedTuple):
@@ -56,32 +56,34 @@ def uses_idlast(query: str) -> bool:
 
 def tables_of(query: str) -> list[str]:
     """Return the tables that a query names, as it quotes them, in order of appearance."""
-    found: dict[str, None] = {}
-    is_expected = is_listed = False
-    name = ""
+    found: list[str] = []
+    #: The parentheses, by their depth, whose list of tables goes on.
+    listing: set[int] = set()
+    is_expected = is_named = False
     for token in _tokens(query):
         word = token.text.lower() if token.kind == "word" else ""
         if word in {"from", "join"}:
-            is_expected = is_listed = True
-        elif word in _AFTER_TABLES:
-            is_expected = is_listed = False
-        elif token.text == "," and is_listed:
+            listing.add(token.depth)
             is_expected = True
-        elif is_expected and token.kind in {"word", "name"}:
-            name = token.text
-            found[name] = None
+        elif word in _AFTER_TABLES:
+            listing.discard(token.depth)
             is_expected = False
-        elif token.text == "." and name:
-            # schema.table: the word before was the schema.
-            found.pop(name, None)
-            name += "."
+        elif token.text == "," and token.depth in listing:
+            is_expected = True
+        elif token.text == "." and is_named:
+            # What was taken for the table is its database.
+            found[-1] += "."
             continue
-        elif name.endswith("."):
-            name += token.text
-            found[name] = None
-        else:
-            name = ""
-    return list(found)
+        elif token.kind in {"word", "name"} and found and found[-1].endswith("."):
+            found[-1] += token.text
+        elif token.kind in {"word", "name"} and is_expected:
+            found.append(token.text)
+            is_expected, is_named = False, True
+            continue
+        elif token.text == ")":
+            listing.discard(token.depth + 1)
+        is_named = False
+    return list(dict.fromkeys(found))
 
 
 def _tokens(query: str) -> Iterator[_Token]:
