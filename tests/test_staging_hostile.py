@@ -68,6 +68,14 @@ CUCM_VALUES = [
     '"a,b"', '"a""b"', '"""', '"', "b00123456001", '"S0/SU0/DS1-1@gw"', "192.0.2.7", "INTEGER",
 ]  # fmt: skip
 
+WAZO_VALUES: list[Any] = [
+    "2026-03-02T10:00:00+01:00", "2026-03-02T10:00:00", "2026-03-02T24:00:00Z",
+    "2026-03-02T10:00:60Z", "2026-02-30T10:00:00Z", "2026-03-02T10:00:00+15:59",
+    "2026-03-02T10:00:00+16:00", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+15:00",
+    "9999-12-31T23:59:59Z", "true", "1" * 400, "-" + "9" * 20, "0." + "1" * 20_000, 1e-300,
+    {"type": ["group"]}, {"type": "group", "group_label": {"a": 1}},
+]  # fmt: skip
+
 
 def test_junk_of_every_kind_leaves_every_staging_view_standing(warehouse: Settings) -> None:
     for model_id in models():
@@ -110,6 +118,20 @@ def test_asterisk_rows_with_any_value_in_any_column_are_read_or_rejected(
     parsed = parse(warehouse, "asterisk_mysql", bodies)
 
     assert {ticket.state for ticket in parsed} >= {"ticket", "rejected"}
+
+
+def test_wazo_call_logs_with_any_value_in_any_field_are_read_or_rejected(
+    warehouse: Settings,
+) -> None:
+    _, sample = next(sample_tickets("wazo"))
+    item = json.loads(sample.body)
+    bodies = [
+        json.dumps(item | {name: value}) for name in item for value in [*VALUES, *WAZO_VALUES]
+    ]
+
+    parsed = parse(warehouse, "wazo", bodies)
+
+    assert {ticket.state for ticket in parsed} == {"ticket", "rejected"}
 
 
 def test_cucm_lines_with_any_value_in_any_column_are_read_or_rejected(warehouse: Settings) -> None:

@@ -13,10 +13,12 @@ import pytest
 import requests
 
 from lab.streams.feed import Feed
-from lab.traffic import PARIS, Call, Site
+from lab.traffic import PARIS, Call, Site, calls_between
 from lab.wazo import TENANT, tickets_of
 from lab.wazo_server import CDR_PATH, TOKEN_PATH, Fault, WazoServer
 from tests.collector.certificates import Authority
+from tests.lab.reading import parsed_beside_truth
+from tollhouse.settings import Settings
 
 SITE = Site("arles_museum", 1000, 1049, "0465713000", 60)
 OUTGOING = Call(
@@ -270,3 +272,19 @@ def test_a_client_that_does_not_trust_the_certificate_gets_nothing(client: Clien
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(client.server.url + CDR_PATH, timeout=5)
     assert client.ids("limit=1") == [5]
+
+
+@pytest.mark.postgres
+def test_staging_reads_every_call_log_as_it_was_meant(warehouse: Settings) -> None:
+    calls = calls_between(
+        SITE, 1, datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 10, tzinfo=UTC)
+    )
+    sent = [
+        ticket for number, call in enumerate(calls) for ticket in tickets_of(call, SITE, number)
+    ]
+
+    parsed, told = parsed_beside_truth(warehouse, "wazo", sent)
+
+    assert parsed == told
+    assert {row["direction"] for row in told} == {"outgoing", "incoming", "internal", "transit"}
+    assert {row["outcome"] for row in told} == {"answered", "no_answer", "answered_by_machine"}
