@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
 
+from lab.grandstream_ucm import as_csv, as_xml
+from lab.grandstream_ucm import tickets_of as ucm_records
+from lab.traffic import Call, Site
 from tests.collector.collecting import collecting
 from tests.collector.speaking_pbx import say, speaking, stay_connected, wait_until
 from tests.installed import pbx_of
@@ -100,6 +105,28 @@ def test_a_ticket_with_an_identity_counts_once_wherever_it_comes_again(
     ]  # fmt: skip
     assert states_of(warehouse, "segment 2") == ["duplicate", "duplicate"]
     assert states_of(warehouse, "segment 3") == ["ticket"]
+
+
+def test_a_record_that_was_pushed_and_asked_for_counts_once(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    """A UCM that pushed in real time is now asked by its CDR API, or the other way round."""
+    ucm = "grandstream_ucm"
+    install(loader, "tours_shop", ucm)
+    group_legs, transferred, plain, only_asked_for = ucm_calls()
+    pushed = [
+        # Older firmware pushes values without the number of the record.
+        *(as_csv({name: leg[name] for name in leg if name != "AcctId"}) for leg in group_legs),
+        *(as_xml(leg) for leg in transferred),
+        *(json.dumps(leg | {"sn": "Serial Number:1"}) for leg in plain),
+    ]
+    legs = [*group_legs, *transferred, *plain, *only_asked_for]
+    asked_for = [json.dumps({"cdr": leg["session"], **leg}) for leg in legs]
+    land(loader, {"segment 1": pushed, "cdrapi": asked_for}, pbx_id="tours_shop", model=ucm)
+    stage(warehouse, loader)
+
+    assert states_of(warehouse, "segment 1") == ["ticket"] * 5
+    assert states_of(warehouse, "cdrapi") == ["duplicate"] * 5 + ["ticket"]
 
 
 def test_equal_tickets_of_two_pbxs_are_two_calls(
@@ -250,6 +277,31 @@ def record(record_number: int | None) -> str:
         + "'src':'200','dst':'0199001234','start':'2026-03-02 09:00:00','duration':'30',"
         "'billsec':'20','disposition':'ANSWERED','userfield':'Outbound'}"
     ).replace("'", '"')
+
+
+def ucm_calls() -> list[list[dict[str, str]]]:
+    """Return the records of four calls: of a ring group, a transferred one, and two plain ones."""
+    call = Call(
+        pbx_id="tours_shop",
+        day=date(2026, 3, 2),
+        number=0,
+        direction="incoming",
+        outcome="answered",
+        started_at=datetime(2026, 3, 2, 9, tzinfo=UTC),
+        ring_seconds=5,
+        talk_seconds=90,
+        extension="4216",
+        destination="",
+        outside_number="0199005122",
+    )
+    transferred = replace(call, transferred_to="4230", transferred_after_seconds=30)
+    site = Site("tours_shop", 4200, 4299, "0199001200", 100)
+    # The simulator lets every twelfth call come by the ring group.
+    calls = {0: call, 1: transferred, 2: call, 3: call}
+    return [
+        [json.loads(told.ticket) for told in ucm_records(made, site, number)]
+        for number, made in calls.items()
+    ]
 
 
 def land(

@@ -5,7 +5,8 @@
     The same ticket: same pbx, same start, same body. Two equal tickets within a delivery are two calls, so the second of two
     is a duplicate only when another delivery, too, brought two. `before` is the order of ticket_id, which landing hands out.
     Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery. Rows of Asterisk's
-    cdr table do by uniqueid and sequence; the id that the database gave each is no part of them.
+    cdr table do by uniqueid and sequence; the id that the database gave each is no part of them. What a Grandstream UCM pushed
+    and what its API tells of the same record is written differently: they do by session and record number.
 
     A few new tickets are looked up one by one, so that their cost does not grow with history; many are hashed, against the
     tickets of the time that they span. PostgreSQL cannot know yet how many came in this transaction, so the join is chosen here.
@@ -59,7 +60,24 @@ select
     new_tickets.ordinal,
     earlier.ticket_id as earlier_ticket_id,
     earlier.delivery_id as earlier_delivery_id,
-    earlier.ordinal as earlier_ordinal
+    earlier.ordinal as earlier_ordinal,
+    coalesce(
+        new_tickets.model = 'grandstream_ucm'
+        and new_tickets.source_call_id = earlier.source_call_id
+        and (
+            new_tickets.leg_number = earlier.leg_number
+            -- A list of values that is pushed may lack the number; as many legs as came before are the same ones then.
+            or (
+                coalesce(new_tickets.leg_number, earlier.leg_number) is not null
+                and (new_tickets.leg_number is null or earlier.leg_number is null)
+                and new_tickets.delivery_id <> earlier.delivery_id
+                and new_tickets.outcome = earlier.outcome
+                and new_tickets.extension is not distinct from earlier.extension
+                and new_tickets.ended_at = earlier.ended_at
+            )
+        ),
+        false
+    ) as is_same_record
 from ({{ new_tickets }}) as new_tickets
 inner join {{ relation }} as earlier
     on
@@ -113,6 +131,7 @@ from (
     left join {{ source('directory', 'current_pbxs') }} as pbxs on pairs.pbx_id = pbxs.pbx_id
     where
         tickets.body = earlier.body
+        or pairs.is_same_record
         or (
             pairs.model in {{ asterisk }}
             and pairs.leg_number is not null
