@@ -136,6 +136,17 @@ def test_rows_deleted_by_the_pbx_are_no_new_beginning(asterisk: Asterisk) -> Non
     assert asterisk.sources() == ["100", "101", "102", "103"]
 
 
+def test_the_last_rows_deleted_by_somebody_are_no_new_beginning(asterisk: Asterisk) -> None:
+    asterisk.call("100", "101", "102")
+    asterisk.pull()
+    asterisk.run("delete from cdr where id >= 2")
+    assert "deleted the last ones" in asterisk.pull().warnings[0]
+    assert asterisk.watermark.value == "1"
+    asterisk.call("103")
+    assert asterisk.pull().warnings == ()
+    assert asterisk.sources() == ["100", "101", "102", "103"]
+
+
 def test_an_edited_row_is_a_conflict_that_is_told_once(asterisk: Asterisk) -> None:
     asterisk.call("100", "101", "102")
     asterisk.pull()

@@ -58,7 +58,8 @@ def find_beginning(
 ) -> Beginning | None:
     """Return where to begin, or None when the source holds nothing.
 
-    Where the source began anew, IDLAST is taken back and a warning says so.
+    Where the source began anew, or lost its last tickets, IDLAST is taken back and a warning says
+    so.
     """
     pbx_id, unit, known = request.pbx.id, source.unit, source.known
     idlast = None if request.idlast is None else int(request.idlast)
@@ -71,11 +72,21 @@ def find_beginning(
     generation = known.generation if known else 1
     if idlast is None:
         return Beginning(generation)
-    overlap = tuple(source.read_again(max(idlast - source.overlap_ids, 0) - 1, idlast))
-    began_anew = known is not None and (
-        source.highest < idlast or _are_others(request, source, known, overlap)
-    )
-    if not began_anew:
+    top = min(idlast, source.highest)
+    overlap = tuple(source.read_again(max(top - source.overlap_ids, 0) - 1, top))
+    same_count, other_count = _compared(request, source, overlap)
+    if source.highest < idlast and same_count:
+        # A new beginning would land, and bill, every ticket a second time.
+        progress.warnings.append(
+            f"{pbx_id}: the highest id of {unit} is {source.highest} and IDLAST was {idlast}, but "
+            "the tickets below are those of before: somebody deleted the last ones. They stay in "
+            f"raw, and IDLAST goes back to {source.highest}."
+        )
+        progress.idlast = str(source.highest)
+        return Beginning(generation, source.highest, overlap)
+    # A single one that differs may have been edited: that is a conflict and no new beginning.
+    are_others = not same_count and other_count > 1
+    if known is None or not (source.highest < idlast or are_others):
         return Beginning(generation, idlast, overlap)
     progress.warnings.append(
         f"{pbx_id}: {unit} began anew: its highest id is {source.highest} and IDLAST was {idlast}, "
@@ -96,15 +107,15 @@ def looked_at(pages: Iterable[Bundle], progress: Progress) -> Iterator[Bundle]:
             progress.idlast = str(highest)
 
 
-def _are_others(
-    request: FetchRequest, source: NumberedSource, known: KnownDelivery, overlap: Iterable[Ticket]
-) -> bool:
-    """Whether none of the tickets that were read again is the one that raw has under its id.
-
-    A single one that differs may have been edited: that is a conflict and no new beginning.
-    """
+def _compared(
+    request: FetchRequest, source: NumberedSource, overlap: Iterable[Ticket]
+) -> tuple[int, int]:
+    """Return how many tickets read again are those that raw has under their ids, and are not."""
+    if source.known is None:
+        return 0, 0
     read_again = {ticket.ordinal: ticket.body for ticket in overlap}
-    kept = request.known.bodies(known.delivery_id, list(read_again))
-    return len(kept) > 1 and not any(
+    kept = request.known.bodies(source.known.delivery_id, list(read_again))
+    same_count = sum(
         source.says_the_same(body, read_again[ordinal]) for ordinal, body in kept.items()
     )
+    return same_count, len(kept) - same_count
