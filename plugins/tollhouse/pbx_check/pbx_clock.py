@@ -34,14 +34,12 @@ def check_clock(
         return
     offset, row_count = offsets.most_common(1)[0]
     written = f"UTC{_spelled(offset)}"
-    newest = max(instant for row in rows if (instant := _epoch(row)) is not None)
-    expected = newest.astimezone(ZoneInfo(pbx.time_zone)).utcoffset()
+    instants = [instant for row in rows if (instant := _epoch(row)) is not None]
     # Around a change to summer time the last rows may be of either side.
-    allowed = {
-        instant.astimezone(ZoneInfo(pbx.time_zone)).utcoffset()
-        for row in rows
-        if (instant := _epoch(row)) is not None
-    }
+    allowed = [
+        instant.astimezone(ZoneInfo(pbx.time_zone)).utcoffset() or timedelta()
+        for instant in instants
+    ]
     if offset in allowed:
         report.ok("time zone", f"the clock of the rows is {written}, as in {pbx.time_zone}")
         return
@@ -49,7 +47,7 @@ def check_clock(
     report.warn(
         "time zone",
         f"the clock of the last {row_count} rows is {written} by their uniqueid; "
-        f"{pbx.time_zone} was at UTC{_spelled(expected or timedelta())}",
+        f"{pbx.time_zone} was at UTC{_spelled(allowed[-1])}",
         f"Set time_zone of the entry to {zone}.",
     )
 
