@@ -16,6 +16,7 @@ from tollhouse.checkpoints import (
     results_home,
 )
 from tollhouse.settings import PROJECT, Settings
+from tollhouse.ui.data_checks import latest_checks
 
 pytestmark = pytest.mark.postgres
 
@@ -79,6 +80,39 @@ def test_a_lost_ticket_an_empty_one_and_one_of_the_future_are_named(warehouse: S
         "raw_tickets.seconds_ahead",
     ]
     assert "such as 1" in failed.value.failures[0]
+
+
+def test_an_asterisk_whose_clock_is_that_of_another_zone_is_named_and_stops_nothing(
+    warehouse: Settings,
+) -> None:
+    batch_id = land_asterisk_rows(warehouse, calldates=["2026-07-01 08:00:00"] * 3)
+
+    check_raw_batches(warehouse, [batch_id])
+
+    seen = [failure.seen for check in latest_checks(warehouse) for failure in check.failures]
+    assert seen == ["lyon_support: its clock is -2.00 h off the call ids; set time_zone to UTC"]
+
+
+def land_asterisk_rows(settings: Settings, calldates: list[str]) -> int:
+    """Write rows of calls that began at 08:00 UTC, by a clock that may be another's."""
+    with psycopg.connect(settings.owner_url, autocommit=True) as owner:
+        row = owner.execute(
+            "with pbx as (insert into directory.pbxs (pbx_id, model, transport, time_zone, "
+            "country) values ('lyon_support', 'asterisk_mysql', 'sql_table', 'Europe/Paris', "
+            "'FR')), delivery as (insert into raw.deliveries (pbx_id, model, unit) values "
+            "('lyon_support', 'asterisk_mysql', 'cdr') returning delivery_id), "
+            "batch as (insert into raw.batches (pbx_id, model, rows_read, rows_inserted) values "
+            "('lyon_support', 'asterisk_mysql', %(count)s, %(count)s) returning batch_id), "
+            "tickets as (insert into raw.tickets (model, delivery_id, ordinal, batch_id, "
+            "received_at, body) select 'asterisk_mysql', delivery_id, calls.id, batch_id, now(), "
+            "json_build_object('calldate', calls.calldate, 'uniqueid', '1782892800.1', "
+            "'linkedid', '1782892800.1') from delivery, batch, "
+            "unnest(%(calldates)s::text[]) with ordinality as calls (calldate, id)) "
+            "select batch_id from batch",
+            {"count": len(calldates), "calldates": calldates},
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_a_pull_that_read_nothing_has_nothing_to_check(warehouse: Settings) -> None:

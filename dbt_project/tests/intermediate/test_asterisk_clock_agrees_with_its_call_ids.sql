@@ -1,6 +1,9 @@
--- An Asterisk call id begins with the UTC second in which the call was made. When half the calls of a batch start a quarter of
--- an hour or more away from it, the pbx's time zone is wrong: a table written with usegmtime is in UTC, wherever the PBX stands.
+-- An Asterisk call id begins with the UTC second in which the call was made, and staging follows it where the clock is that of
+-- another time zone (the raw checkpoint names the pbx). When half the calls of a batch still start a quarter of an hour or more
+-- away from it, the two were not written by the same clock: nothing puts that right.
 {{ config(tags=['build'], severity='warn') }}
+
+{%- set models = "('" ~ asterisk_models() | join("', '") ~ "')" %}
 
 with calls as (
     select
@@ -11,7 +14,7 @@ with calls as (
     from {{ ref('int_tickets__staged') }} as staged
     where
         staged.batch_id = any(array(select batches.batch_id from {{ source('raw', 'batches_to_build') }} as batches))
-        and staged.model = 'asterisk_mysql'
+        and staged.model in {{ models }}
         and staged.state = 'ticket'
         and staged.source_call_id ~ '[0-9]{9,10}[.][0-9]+$'
 ),
