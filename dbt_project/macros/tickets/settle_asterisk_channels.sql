@@ -10,7 +10,8 @@
       him is no call: talk 0, redirected.
     - A trunk talks once at a time: what two rows of the same trunk channel both tell (conferences) counts in the first.
 
-    Most calls have one row and are not looked at.
+    Most calls have one row and are not looked at; nor is an identity with hundreds of rows, which is no call but a dial plan that sets
+    the same one for all of them.
 -#}
 {% macro settle_asterisk_channels(relation) %}
 {%- set models = "('" ~ asterisk_models() | join("', '") ~ "')" -%}
@@ -71,7 +72,7 @@ rows_of_calls as (
 
 select *
 from rows_of_calls
-where row_count > 1;
+where row_count between 2 and 200;
 analyze asterisk_calls;
 
 create temporary table asterisk_channels on commit drop as
