@@ -17,6 +17,7 @@ from typing import Literal
 FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents"]
 DialogueName = Literal["lines", "login", "oxe_blocks", "documents"]
 ApiName = Literal["wazo", "grandstream"]
+Completion = Literal["stable", "renamed"]
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,16 @@ class FileDefaults:
         ignored_pattern: shell pattern of names that are not to be read though they match.
         name_time_pattern: a regular expression whose first group is the UTC time in a name, as
             yyyymmddhhmm; a backfill chooses files by it, and by their modification time without it.
+        complete: how a file shows that it is written to its end: ``stable`` (its size and time stay
+            the same for a while) or ``renamed`` (it bears another name until then: one that ends in
+            ``.tmp``, ``.part`` or the like, or begins with a dot or a tilde, is never read, and any
+            other at once).
     """
 
     pattern: str
     ignored_pattern: str | None = None
     name_time_pattern: str | None = None
+    complete: Completion = "stable"
 
 
 @dataclass(frozen=True)
