@@ -43,7 +43,7 @@ fields as (
             else {{ asterisk_device(column) }}
         end as {{ column }}_device,
         {%- endfor %}
-        -- What was dialled, where no channel came of it: Dial(PJSIP/number@endpoint,...), Dial(SIP/peer/number,...), Dial(DAHDI/g0/...).
+        -- What was dialled, where no channel came of it: Dial(PJSIP/number@endpoint,...), Dial(SIP/peer/number,...).
         case
             when dstchannel is not null or lower(lastapp) <> 'dial' or lastdata not like '%/%' or lastdata like 'Local/%' then null
             when split_part(lastdata, ',', 1) like '%@%'
@@ -311,8 +311,8 @@ durations as (
 {%- endmacro %}
 
 {#-
-Whether a device is a trunk. An entry of the list is a technology (`DAHDI/`), a technology and peer (`PJSIP/carrier`) or a peer; without
-a list the technologies that are nothing but cards and gateways are.
+Whether a device is a trunk. An entry of the list is a technology (`DAHDI/`), a technology and peer (`PJSIP/carrier`) or a peer;
+without a list the technologies that are nothing but cards and gateways are.
 -#}
 {% macro is_asterisk_trunk(device, trunks) -%}
     case

@@ -10,8 +10,8 @@
       him is no call: talk 0, redirected.
     - A trunk talks once at a time: what two rows of the same trunk channel both tell (conferences) counts in the first.
 
-    Most calls have one row and are not looked at; nor is an identity with hundreds of rows, which is no call but a dial plan that sets
-    the same one for all of them.
+    Most calls have one row and are not looked at; nor is an identity with hundreds of rows, which is no call but a dial plan that
+    sets the same one for all of them.
 -#}
 {% macro settle_asterisk_channels(relation) %}
 {%- set models = "('" ~ asterisk_models() | join("', '") ~ "')" -%}
@@ -208,8 +208,10 @@ forwarded_by_local_channel as (
 earlier_parties as (
     select
         calls.ticket_id,
-        (array_agg(earlier.extension order by earlier.started_at desc, earlier.ticket_id desc) filter (where earlier.talk_seconds > 0))[1]
-            as answering_extension,
+        (
+            array_agg(earlier.extension order by earlier.started_at desc, earlier.ticket_id desc)
+            filter (where earlier.talk_seconds > 0)
+        )[1] as answering_extension,
         case when count(distinct earlier.extension) = 1 then min(earlier.extension) end as only_extension
     from asterisk_channels as calls
     inner join asterisk_channels as earlier

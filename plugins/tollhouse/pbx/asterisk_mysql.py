@@ -32,11 +32,26 @@ table run it at night: the table is locked while it is rewritten.
 
 ### Outgoing or incoming
 
-A row does not say it. List your trunks in the entry, as they stand in the `channel` columns:
-`trunks: ["PJSIP/carrier", "DAHDI/"]`. Or let the dialplan mark the calls with
-`Set(CDR(amaflags)=…)`, 2 (*billing*) on outgoing and 3 (*documentation*) on incoming ones. Left
-alone, Asterisk writes 3 on every row, so the marks are believed only where the entry's `settings`
-hold `amaflags_direction: true`.
+A row does not say it. What decides, the first that can:
+
+1. `amaflags`, 2 (*billing*) outgoing and 3 (*documentation*) incoming, where the dialplan sets them
+   (`Set(CDR(amaflags)=…)`) and the entry's `settings` hold `amaflags_direction: true`. Left alone,
+   Asterisk writes 3 on every row, outgoing ones too: without that setting they are not looked at.
+2. The `trunks` of the entry: a trunk on the calling side is incoming, on the called side outgoing,
+   on both transit.
+3. FreePBX's `did`, or a context `from-pstn…` or `from-trunk…`: incoming.
+4. Else the call is internal; without a trunk list it is *unknown*, and an invoice waits for it.
+
+So list the trunks, as they stand in the channel columns before the last dash:
+`trunks: ["PJSIP/carrier", "DAHDI/"]`. An entry is a technology and peer, a technology with its
+slash, or a peer alone. What there is:
+
+    SELECT DISTINCT left(dstchannel, length(dstchannel) - locate('-', reverse(dstchannel)))
+    FROM cdr WHERE length(dst) > 6;
+
+On FreePBX and NethVoice the peer is the *Trunk Name* (*Connectivity / Trunks*), which
+`asterisk -rx 'pjsip show endpoints'` shows too. A trunk that was renamed needs both names. Cards
+and gateways (`DAHDI/`, `Khomp/`) need no list where they are the only trunks.
 
 ## Rights
 
@@ -63,8 +78,9 @@ file of the authority. `settings` of the entry may hold `table`, `key` (another 
 
 - **Time zone.** The columns hold the PBX's wall clock without a zone: `time_zone` of the entry must
   be that of the machine that runs Asterisk, which is often UTC in containers. With `usegmtime=yes`
-  (or FreePBX's *use GMT*) it is `UTC`. The head of `uniqueid` is the true time and settles the
-  repeated hour in autumn.
+  (or FreePBX's *use GMT*) it is `UTC`. The head of `uniqueid` is the true time: it settles the
+  repeated hour in autumn, and puts right a call that is whole quarters of an hour off it. The page
+  *Data checks* then names the PBX and the zone to set: set it, for later legs cannot be checked so.
 - **Ids are given at insert and seen at commit**: with two writers a row can appear below the last
   one read. Each pull therefore reads a stretch of ids again; nothing doubles.
 - FreePBX may fill `transient_cdr` with a copy of recent rows: never read both.
@@ -75,11 +91,32 @@ file of the authority. `settings` of the entry may hold `table`, `key` (another 
 ## What the rows hold
 
 Start, duration, conversation (`billsec`), disposition, channels of both sides, number dialled,
-account code, `linkedid` that ties the legs of a call. FreePBX has no answer and no end column: they
-follow from start and durations. A ring group or a queue writes a row per phone that rang. Parking
-and transfers write two or three. Rows between two `Local/` channels repeat a leg and are ignored.
+account code, `linkedid` that ties the rows of a call. FreePBX has no answer and no end column: they
+follow from start and durations. They hold no price. `dst` may be a queue, a feature code or `s` in
+place of the number.
 
-They hold no price. `dst` may be a queue, a feature code or `s` in place of the number.
+A call is all rows of a `linkedid`; each row is a leg of it.
+
+- Ring group or queue, a row per phone that rang: one call. Phones that did not answer while another
+  did are phantom legs: no call, no cost.
+- `NO ANSWER` or `BUSY` with `billsec` above 0, and a queue that no phone answered: not answered,
+  talk 0. The dial plan had answered before.
+- Voicemail, announcement, menu, without `dstchannel`: answered by a machine.
+- Both channels `Local/`: ignored. One of them: a leg; without a trunk, beside a row that holds the
+  talk, a phantom.
+- Forward or follow-me to the outside (`Local/…;2` and a trunk): a leg that the forwarding extension
+  pays. By the caller's own channel (trunk to trunk): transit, paid by the extension that had the
+  call.
+- Transfers and parking: a leg per row. A trunk that had been dialled stays the call out, to its
+  number; `transfer_payer` of the entry says who pays.
+- First trunk refused, second one answered: two legs, one of them answered. All refused, then an
+  announcement: not answered, the announcement is a phantom.
+- Conference, a row per pair: what two rows tell of the same trunk channel counts once.
+- The same row under two ids: the second is a duplicate, by `uniqueid` and `sequence`.
+
+An attended transfer by SIP may leave the consultation its own `linkedid`: it is then a call of its
+own. Where a transfer leaves two dialled trunks connected, the one that was called last is charged
+for that time. Hold is not to be seen.
 
 ## Test
 
