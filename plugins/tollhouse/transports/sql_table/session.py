@@ -52,6 +52,7 @@ MYSQL_DISCONNECTED_FOR_SILENCE = 4031
 LOST = {
     errorcode.CR_CONNECTION_ERROR,
     errorcode.CR_CONN_HOST_ERROR,
+    errorcode.CR_UNKNOWN_HOST,
     errorcode.CR_SERVER_GONE_ERROR,
     errorcode.CR_SERVER_LOST,
     errorcode.CR_SERVER_LOST_EXTENDED,
@@ -72,10 +73,15 @@ TOO_SLOW = (
     "is, ask for fewer rows at a time: settings.page_rows."
 )
 
+NOT_REACHED = (
+    "Check that the host's name resolves, the port, the firewalls between, and the server's "
+    "bind-address."
+)
+
 #: What to do about the errors that people who connect a PBX meet.
 REMEDIES = {
-    errorcode.CR_CONN_HOST_ERROR: "Check that the host's name resolves, the port, the firewalls"
-    " between, and the server's bind-address.",
+    errorcode.CR_CONN_HOST_ERROR: NOT_REACHED,
+    errorcode.CR_UNKNOWN_HOST: NOT_REACHED,
     errorcode.ER_ACCESS_DENIED_ERROR: "Check login and password, and that the account may come from"
     " this machine: create user 'tollhouse'@'this machine' identified by '…'.",
     errorcode.ER_DBACCESS_DENIED_ERROR: "Grant the account select on the table.",
@@ -213,7 +219,7 @@ class Session:
                     f"{self.pbx.id}: the database does not answer within {READ_SECONDS} seconds. "
                     + TOO_SLOW
                 ) from error
-            if error.errno in LOST:
+            if _is_lost(error):
                 self.close()
                 raise ConnectionLostError(
                     f"{self.pbx.id}: the connection to the database was lost: {error}."
@@ -299,6 +305,12 @@ def _limit_statements(cursor: Any) -> None:
         except mysql.connector.Error as error:
             if error.errno != errorcode.ER_UNKNOWN_SYSTEM_VARIABLE:
                 raise
+
+
+def _is_lost(error: mysql.connector.Error) -> bool:
+    # The driver has no number for a connection that it finds closed before it sends anything.
+    is_closed = isinstance(error, mysql.connector.OperationalError) and error.errno == -1
+    return is_closed or error.errno in LOST
 
 
 def explained(pbx: Pbx, error: mysql.connector.Error) -> SourceError:
