@@ -13,18 +13,12 @@
     identities of this build's tickets are looked up, by an index of their own.
 -#}
 {% macro supersede_regenerated(relation) %}
-{%- set new_batches -%}
-    any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
-{%- endset -%}
-{%- set waiting_query -%}
-    select count(*) from {{ source('raw', 'batches') }} where batch_id = {{ new_batches }} and {{ is_regenerating_model('model') }}
-{%- endset -%}
 {%- set provenance = [
     'ticket_id', 'state', 'state_reason', 'state_field', 'pbx_id', 'model', 'delivery_id', 'ordinal', 'batch_id', 'received_at',
 ] -%}
 {%- set told = model.columns | reject('in', provenance) | list -%}
 
-{% if execute and run_query(waiting_query).rows[0][0] > 0 %}
+{% if regenerating_batches_wait() %}
 create index if not exists {{ relation.identifier }}_regenerated
 on {{ relation }} (source_call_id, pbx_id)
 where {{ is_regenerating_model('model') }};
@@ -36,7 +30,7 @@ with touched_identities as (
         source_call_id
     from {{ relation }}
     where
-        batch_id = {{ new_batches }}
+        batch_id = any({{ batches_to_build() }})
         and {{ is_regenerating_model('model') }}
         and source_call_id is not null
 ),
@@ -135,4 +129,23 @@ select 1
 -#}
 {% macro is_regenerating_model(column) -%}
     {{ column }} = 'wazo'
+{%- endmacro %}
+
+{#- Whether the build under way has tickets of such a model. -#}
+{% macro regenerating_batches_wait() -%}
+    {%- set query -%}
+        select exists (
+            select from {{ source('raw', 'batches') }}
+            where batch_id = any({{ batches_to_build() }}) and {{ is_regenerating_model('model') }}
+        )
+    {%- endset -%}
+    {{ return(execute and run_query(query).rows[0][0]) }}
+{%- endmacro %}
+
+{#-
+    The same as a condition, true or false as the query is planned: without such tickets nothing looks for what was generated again,
+    for there may be no index yet, and all of history would be read.
+-#}
+{% macro if_regenerating_batches_wait() -%}
+    {%- if regenerating_batches_wait() -%} true {%- else -%} false {%- endif -%}
 {%- endmacro %}

@@ -102,7 +102,8 @@ regenerated_tickets as (
     left join touched_tickets
         on staged.ticket_id = touched_tickets.ticket_id
     where
-        {{ is_regenerating_model('staged.model') }}
+        {{ if_regenerating_batches_wait() }}
+        and {{ is_regenerating_model('staged.model') }}
         and touched_tickets.ticket_id is null
 ),
 
@@ -153,11 +154,9 @@ legs_of_affected_calls as (
         on earlier_legs.call_id = affected_calls.call_id
     left join touched_tickets
         on earlier_legs.ticket_id = touched_tickets.ticket_id
-    left join regenerated_tickets
-        on earlier_legs.ticket_id = regenerated_tickets.ticket_id
     where
         touched_tickets.ticket_id is null
-        and regenerated_tickets.ticket_id is null
+        and earlier_legs.ticket_id not in (select regenerated_tickets.ticket_id from regenerated_tickets)
 ),
 {%- endif %}
 
@@ -168,11 +167,11 @@ final as (
 
     union all
 
-    select * from regenerated_tickets
+    select * from legs_of_affected_calls
 
     union all
 
-    select * from legs_of_affected_calls
+    select * from regenerated_tickets
     {%- endif %}
 )
 

@@ -20,7 +20,8 @@ inner join {{ ref('int_tickets__staged') }} as invoiced
 inner join {{ source('billing', 'invoice_calls') }} as invoice_calls
     on invoiced.ticket_id = invoice_calls.ticket_id
 where
-    staged.batch_id = any(array(select batches.batch_id from {{ source('raw', 'batches_to_build') }} as batches))
+    {{ if_regenerating_batches_wait() }}
+    and staged.batch_id = any(array(select batches.batch_id from {{ source('raw', 'batches_to_build') }} as batches))
     and staged.state_reason = 'call_is_invoiced'
     and {{ is_regenerating_model('staged.model') }}
     and {{ is_regenerating_model('invoiced.model') }}
