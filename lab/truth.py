@@ -94,7 +94,7 @@ class LegCount(NamedTuple):
 
 @dataclass(frozen=True)
 class ExpectedCounts:
-    """What the pipeline must find for one pbx."""
+    """What the pipeline must find for one pbx; outgoing is what leaves by a trunk."""
 
     tickets: int
     tickets_by_state: dict[str, int]
@@ -140,7 +140,8 @@ def expected_counts(var: Path, pbx_id: str) -> ExpectedCounts:
     """Count what was sent for a pbx."""
     sent = read_truth(var, pbx_id)
     legs = [ticket for ticket in sent if ticket.state == "ticket"]
-    outgoing = [leg for leg in legs if leg.direction == "outgoing"]
+    # What comes in by one trunk and goes out by another is priced as well.
+    outgoing = [leg for leg in legs if leg.direction in ("outgoing", "transit")]
     answered = sum(leg.talk_seconds > 0 for leg in outgoing)
     return ExpectedCounts(
         tickets=len(sent),
