@@ -37,7 +37,7 @@ from an earlier point, set `{variable}` back ({position}); delete it to read eve
 POSITIONS = {
     "spooled_stream": "`segment:offset` in the spool, `0:0` for all that is kept",
     "sql_table": "the id of a row, `0` for all of them",
-    "http_api": "the id of a call, `0` for all of them; or a time with its zone, for a PBX asked by time",
+    "http_api": "the id of a call, `0` for all; a time with its zone for a PBX asked by time",
     "dropped_files": "the number of a delivery, `0` for every file still in the folder",
 }
 
