@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from lab.certificates import own_certificate
 from lab.streams.feed import Feed
 from lab.traffic import PARIS, Call, Site, calls_between
 from lab.wazo import TENANT, tickets_of
@@ -272,6 +273,19 @@ def test_a_client_that_does_not_trust_the_certificate_gets_nothing(client: Clien
     with pytest.raises(requests.exceptions.SSLError):
         requests.get(client.server.url + CDR_PATH, timeout=5)
     assert client.ids("limit=1") == [5]
+
+
+def test_a_certificate_of_its_own_is_made_once_and_trusted_where_it_is_named(
+    tmp_path: Path,
+) -> None:
+    certificate, key = own_certificate(tmp_path, "arles")
+    made = certificate.read_bytes()
+    assert own_certificate(tmp_path, "arles") == (certificate, key)
+    assert certificate.read_bytes() == made
+    assert key.stat().st_mode & 0o077 == 0
+
+    with WazoServer(tmp_path / "feed.jsonl", certificate, key) as server:
+        assert Client(server, certificate).ids() == []
 
 
 @pytest.mark.postgres
