@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,6 +171,36 @@ def test_nobody_listening_is_said_with_the_port(server: HttpsServer, authority: 
     connection = replace(connection_to(server, authority), port=port)
     with pytest.raises(SourceError, match=f"127.0.0.1:{port} refuses the connection"):
         client_of(connection).ask(Ask("GET", "/"), body_of)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (b"", r"broke the connection off.*asked 3 times"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", r"to terms over TLS\. Is the port"),
+    ],
+    ids=["cut while shaking hands", "no TLS at all"],
+)
+def test_a_port_that_does_not_speak_tls_is_told_from_a_cut_connection(
+    authority: Authority, said: bytes, message: str
+) -> None:
+    def answer(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,), daemon=True)
+        thread.start()
+        trust = {"tls_ca": str(authority.file)}
+        there = PbxConnection("pbx_paris_hq", "127.0.0.1", listener.getsockname()[1], extra=trust)
+        with pytest.raises(SourceError, match=message):
+            client_of(there).ask(Ask("GET", "/"), body_of)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused_and_the_way_to_trust_it_is_named(

@@ -239,8 +239,18 @@ def test_calls_that_were_tagged_later_are_no_new_beginning(wazo: Wazo) -> None:
     for number, item in wazo.logs.items.items():
         wazo.logs.items[number] = item.replace('"tags": []', '"tags": ["support"]')
     wazo.logs.call(4)
-    assert not any("began anew" in warning for warning in wazo.pull().warnings)
+    assert wazo.pull().warnings == ()
     assert wazo.sources() == ["1", "2", "3", "4"]
+
+
+def test_calls_that_were_all_corrected_are_conflicts_and_no_new_beginning(wazo: Wazo) -> None:
+    wazo.logs.call(1, 2, 3)
+    wazo.pull()
+    for number, item in wazo.logs.items.items():
+        wazo.logs.items[number] = item.replace("lise", "lodie")
+    told = wazo.pull()
+    assert (told.rows_conflicting, wazo.pull().warnings) == (3, ())
+    assert wazo.sources() == ["1", "2", "3"]
 
 
 def test_an_interval_is_read_by_time_without_touching_idlast(wazo: Wazo) -> None:

@@ -12,7 +12,7 @@ from tollhouse.landing import Delivery, DeliveryTickets
 from tollhouse.transports import FetchRequest, Progress
 from tollhouse.transports.growing_ids import NumberedSource, find_beginning, looked_at
 from tollhouse.transports.http_api.entry_settings import whole_number
-from tollhouse.transports.http_api.wazo import UNIT, Wazo, is_same_call
+from tollhouse.transports.http_api.wazo import CHANGED_LATER, UNIT, Wazo, is_same_call
 
 
 def fetch(request: FetchRequest, progress: Progress, api: Wazo) -> Iterator[DeliveryTickets]:
@@ -22,7 +22,8 @@ def fetch(request: FetchRequest, progress: Progress, api: Wazo) -> Iterator[Deli
     known = request.known.current([UNIT]).get(UNIT)
     if request.interval is not None:
         pages = api.pages(after=-1, interval=request.interval, page_rows=page_rows)
-        yield DeliveryTickets(Delivery(UNIT, known.generation if known else 1), pages)
+        delivery = Delivery(UNIT, known.generation if known else 1)
+        yield DeliveryTickets(delivery, pages, ignored_fields=CHANGED_LATER)
         return
 
     def read_again(after: int, until: int) -> Iterator[Ticket]:
@@ -48,6 +49,7 @@ def fetch(request: FetchRequest, progress: Progress, api: Wazo) -> Iterator[Deli
     yield DeliveryTickets(
         Delivery(UNIT, beginning.generation),
         looked_at(chain(bundled(beginning.overlap), pages), progress),
+        ignored_fields=CHANGED_LATER,
     )
 
 

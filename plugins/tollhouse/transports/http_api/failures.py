@@ -20,6 +20,9 @@ from tollhouse.transports.http_api.reach import Reach
 
 QUOTED_CHARACTERS = 200
 
+#: A connection that was cut shows itself as one of these where TLS is in between.
+CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
 #: OpenSSL's numbers for what is wrong with a certificate.
 EXPIRED, NOT_YET_VALID = 10, 9
 WRONG_NAMES = (62, 64)
@@ -64,7 +67,7 @@ def fault_of(error: Exception, reach: Reach, timeout_seconds: float) -> Fault:
             return _certificate_fault(cause, reach)
     if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
         return _proxy_fault(causes, reach)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if any(isinstance(cause, ssl.SSLError) and not isinstance(cause, CUT_TLS) for cause in causes):
         return Fault(
             "TLS certificate",
             f"{reach.place} does not come to terms over TLS",

@@ -33,7 +33,9 @@ RENEWED_AT = 0.9
 NEWEST = 10
 HIGHEST_ORDINAL = (1 << 63) - 1
 
-#: What stays the same of a call when its tags or recordings are changed later.
+#: What people change of a call that is over: it is the same call, and no conflict in raw.
+CHANGED_LATER = ("tags", "recordings")
+#: What stays the same of a call, whatever is changed of it.
 IDENTITY = ("tenant_uuid", "start", "source_extension", "conversation_id")
 
 
