@@ -22,7 +22,7 @@ from tollhouse.settings import Settings, load_settings
 from tollhouse.transports import SourceError
 from tollhouse.transports.http_api import client as client_module
 from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient, Patience
-from tollhouse.transports.http_api.failures import ApiError
+from tollhouse.transports.http_api.failures import QUOTED_CHARACTERS, ApiError
 from tollhouse.transports.http_api.reach import find_reach
 
 PBX = pbx_of("grandstream_ucm")
@@ -294,6 +294,9 @@ def test_no_secret_is_in_a_log_an_error_or_a_name(
         server.script = lambda seen: Reply(500, " ".join([*secrets, str(seen.headers)]).encode())
         with pytest.raises(SourceError, match="hidden") as refused:
             client.ask(ask, body_of)
+        # A part of a secret, where what is quoted ends, is one too.
+        cut = client.said(b"x" * (QUOTED_CHARACTERS - 4) + secrets[1].encode())
+        assert "tok" not in cut
         said = [*traceback.format_exception(refused.value), repr(client), repr(client.reach)]
         client.close()
     said += [repr(ask), repr(Answer(200, {"Set-Cookie": secrets[1]}, secrets[0].encode()))]

@@ -46,6 +46,8 @@ WHOLE_ANSWER_FACTOR = 10
 LONGEST_WAIT_SECONDS = 120.0
 REDIRECTS_FOLLOWED = 3
 PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504}
+#: More of an answer is never quoted; the longest token fits in.
+LONGEST_SAID_BYTES = 1 << 16
 #: What a secret is replaced by in what is said; shorter ones than this could be any word.
 HIDDEN = "(hidden)"
 SHORTEST_HIDDEN = 3
@@ -145,10 +147,19 @@ class HttpsClient:
 
     def error(self, fault: Fault) -> ApiError:
         """Return the error that says a fault."""
-        found = fault.found
+        return ApiError(self.pbx_id, fault._replace(found=self._hidden(fault.found)))
+
+    def said(self, body: bytes) -> str:
+        """Return the beginning of what the PBX says, fit for a log.
+
+        Secrets are taken out before the rest is cut off: a part of one would not be known again.
+        """
+        return quoted(self._hidden(body[:LONGEST_SAID_BYTES].decode("utf-8", "replace")))
+
+    def _hidden(self, text: str) -> str:
         for secret in sorted(self._secrets, key=len, reverse=True):
-            found = found.replace(secret, HIDDEN)
-        return ApiError(self.pbx_id, fault._replace(found=found))
+            text = text.replace(secret, HIDDEN)
+        return text
 
     def ask(self, ask: Ask, understand: Callable[[Answer], T]) -> T:
         """Make a request, again while it fails for a reason that may pass.
@@ -183,7 +194,7 @@ class HttpsClient:
 
     def status_fault(self, answer: Answer, step: str, what: str, remedy: str) -> Fault:
         """Return the fault of an answer that is a refusal, with what it says about itself."""
-        said = quoted(answer.body.decode("utf-8", "replace"))
+        said = self.said(answer.body)
         found = f"{self.reach.place} answers {answer.status} to {what}"
         return Fault(step, f"{found}: {said}" if said else found, remedy)
 
@@ -217,10 +228,11 @@ class HttpsClient:
                 return answer
             url, parameters = urljoin(url, location), None
             if urlsplit(url)[:2] != urlsplit(self.reach.url)[:2]:
+                elsewhere = self.said(location.encode())
                 raise self.error(
                     Fault(
                         "answer",
-                        f"{self.reach.place} sends on to another address: {quoted(location)}",
+                        f"{self.reach.place} sends on to another address: {elsewhere}",
                         "Login and token are not taken there. If that is the PBX, put its host and "
                         "port into the connection.",
                     )
@@ -299,15 +311,13 @@ def cut_short(place: str) -> Fault:
     return Fault("answer", f"{place} sent half an answer", BROKEN_OFF, may_pass=True)
 
 
-def no_json(place: str, body: bytes) -> Fault:
-    """Return the fault of an answer that is something else than JSON."""
-    if body.lstrip()[:1] == b"<":
-        found = f"{place} answers with a web page where JSON was asked for"
-    else:
-        found = f"{place} answers with something else than JSON"
+def no_json(place: str, said: str = "") -> Fault:
+    """Return the fault of an answer that is something else than JSON; ``said`` is how it begins."""
+    kind = "a web page where JSON was asked for" if said[:1] == "<" else "something else than JSON"
+    found = f"{place} answers with {kind}"
     return Fault(
         "answer",
-        f"{found}: {quoted(body[:1000].decode('utf-8', 'replace'))}",
+        f"{found}: {said}" if said else found,
         "Another service, or the login page of a proxy, stands there: check host and port of the "
         "connection.",
     )

@@ -119,7 +119,8 @@ class SessionApi:
             found = self._judged(answer, "tickets")
             if found is None:
                 return None
-            raise self._client.error(no_json(self._client.reach.place, answer.body)) from None
+            said = self._client.said(answer.body)
+            raise self._client.error(no_json(self._client.reach.place, said)) from None
 
     def _post(self, request: dict[str, str], wanted: str) -> str:
         """Return one field of the answer to a step of the login."""
@@ -130,7 +131,7 @@ class SessionApi:
             response = found.get("response") if found else None
             value = response.get(wanted) if isinstance(response, dict) else None
             if not isinstance(value, str):
-                fault = no_json(self._client.reach.place, b"")._replace(step="login")
+                fault = no_json(self._client.reach.place)._replace(step="login")
                 raise self._client.error(fault)
             return value
 
@@ -142,7 +143,9 @@ class SessionApi:
         found = loaded(answer.body)
         if not isinstance(found, dict):
             is_cut = answer.body.lstrip()[:1] in (b"{", b"")
-            raise self._client.error(cut_short(place) if is_cut else no_json(place, answer.body))
+            raise self._client.error(
+                cut_short(place) if is_cut else no_json(place, self._client.said(answer.body))
+            )
         code = found.get("status", 0)
         if code == 0:
             return found
@@ -218,7 +221,8 @@ class DigestApi:
         try:
             return _items(self._client, answer)
         except NoListError:
-            raise self._client.error(no_json(self._client.reach.place, answer.body)) from None
+            said = self._client.said(answer.body)
+            raise self._client.error(no_json(self._client.reach.place, said)) from None
 
 
 def legs_of(item: str, *, maximum_bytes: int) -> list[str]:

@@ -170,7 +170,9 @@ class Wazo:
         except CutShortError:
             raise self._client.error(cut_short(place)) from None
         except NoListError:
-            fault = no_json(place, answer.body) if text.strip() else cut_short(place)
+            fault = (
+                no_json(place, self._client.said(answer.body)) if text.strip() else cut_short(place)
+            )
             raise self._client.error(fault) from None
 
     def _read_token(self, answer: Answer) -> tuple[str, float]:
@@ -195,7 +197,7 @@ class Wazo:
         token = data.get("token") if isinstance(data, dict) else None
         if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
             is_cut = answer.body.lstrip()[:1] in (b"{", b"") and found is None
-            fault = cut_short(place) if is_cut else no_json(place, b"")
+            fault = cut_short(place) if is_cut else no_json(place)
             raise self._client.error(fault._replace(step="login"))
         return token, _lifetime_seconds(data or {})
 
