@@ -100,14 +100,14 @@ class MariaDb:
         )
         statements.chmod(0o644)
 
-    def start(self) -> None:
-        """Start the server and wait until it answers."""
+    def start(self, *options: str) -> None:
+        """Start the server, with further options, and wait until it answers."""
         log = self.folder / "mariadb.log"
         self.process = subprocess.Popen(
             [program("mariadbd"), "--no-defaults", *self._place, f"--port={self.port}",
              "--bind-address=127.0.0.1", f"--socket={self.folder}/mariadb.sock",
              f"--pid-file={self.folder}/mariadb.pid", f"--init-file={self.folder}/first.sql",
-             "--skip-name-resolve", "--skip-log-bin", "--innodb-buffer-pool-size=64M"],
+             "--skip-name-resolve", "--skip-log-bin", "--innodb-buffer-pool-size=64M", *options],
             stdout=subprocess.DEVNULL, stderr=log.open("ab"),
         )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS

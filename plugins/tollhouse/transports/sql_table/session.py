@@ -33,6 +33,12 @@ from tollhouse.connections import PbxConnection
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.settings import load_settings
 from tollhouse.transports import SourceError
+from tollhouse.transports.sql_table.failures import (
+    TOO_SLOW,
+    ConnectionLostError,
+    explained,
+    is_lost,
+)
 
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 120
@@ -44,66 +50,11 @@ WAIT = wait_chain(wait_none(), wait_exponential(multiplier=0.25, max=32))
 #: The longest text that may be put together of many rows: a page, far below what memory holds.
 PACKED_BYTES = 1 << 30
 
-MARIADB_STATEMENT_TIMEOUT = 1969
-MARIADB_CONNECTION_KILLED = 1927
-MYSQL_DISCONNECTED_FOR_SILENCE = 4031
-
-#: The connection is gone, or the server is about to go or not quite back.
-LOST = {
-    errorcode.CR_CONNECTION_ERROR,
-    errorcode.CR_CONN_HOST_ERROR,
-    errorcode.CR_UNKNOWN_HOST,
-    errorcode.CR_SERVER_GONE_ERROR,
-    errorcode.CR_SERVER_LOST,
-    errorcode.CR_SERVER_LOST_EXTENDED,
-    errorcode.ER_CON_COUNT_ERROR,
-    errorcode.ER_SERVER_SHUTDOWN,
-    errorcode.ER_ABORTING_CONNECTION,
-    errorcode.ER_NEW_ABORTING_CONNECTION,
-    errorcode.ER_NET_READ_ERROR,
-    errorcode.ER_NET_READ_INTERRUPTED,
-    errorcode.ER_NET_ERROR_ON_WRITE,
-    errorcode.ER_NET_WRITE_INTERRUPTED,
-    MARIADB_CONNECTION_KILLED,
-    MYSQL_DISCONNECTED_FOR_SILENCE,
-}
-
-TOO_SLOW = (
-    "The statement took too long and was not sent again. Is the key an index of the table? If it "
-    "is, ask for fewer rows at a time: settings.page_rows."
-)
-
-NOT_REACHED = (
-    "Check that the host's name resolves, the port, the firewalls between, and the server's "
-    "bind-address."
-)
-
-#: What to do about the errors that people who connect a PBX meet.
-REMEDIES = {
-    errorcode.CR_CONN_HOST_ERROR: NOT_REACHED,
-    errorcode.CR_UNKNOWN_HOST: NOT_REACHED,
-    errorcode.ER_ACCESS_DENIED_ERROR: "Check login and password, and that the account may come from"
-    " this machine: create user 'tollhouse'@'this machine' identified by '…'.",
-    errorcode.ER_DBACCESS_DENIED_ERROR: "Grant the account select on the table.",
-    errorcode.ER_TABLEACCESS_DENIED_ERROR: "Grant the account select on that table.",
-    errorcode.ER_COLUMNACCESS_DENIED_ERROR: "Grant the account select on that table.",
-    errorcode.ER_BAD_DB_ERROR: "Check the schema of the connection: asterisk, or asteriskcdrdb on"
-    " FreePBX.",
-    errorcode.ER_NO_DB_ERROR: "Put the name of the database in the schema of the connection.",
-    errorcode.ER_NO_SUCH_TABLE: "Check settings.table of the entry in include/pbx.yml.",
-    errorcode.ER_QUERY_TIMEOUT: TOO_SLOW,
-    MARIADB_STATEMENT_TIMEOUT: TOO_SLOW,
-}
-
 Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 # The driver tells which plugin it logs in with, each time.
 logging.getLogger("mysql.connector").setLevel(logging.WARNING)
-
-
-class ConnectionLostError(SourceError):
-    """The connection ended while a statement ran, or could not be made again."""
 
 
 class Session:
@@ -219,7 +170,7 @@ class Session:
                     f"{self.pbx.id}: the database does not answer within {READ_SECONDS} seconds. "
                     + TOO_SLOW
                 ) from error
-            if _is_lost(error):
+            if is_lost(error):
                 self.close()
                 raise ConnectionLostError(
                     f"{self.pbx.id}: the connection to the database was lost: {error}."
@@ -305,18 +256,6 @@ def _limit_statements(cursor: Any) -> None:
         except mysql.connector.Error as error:
             if error.errno != errorcode.ER_UNKNOWN_SYSTEM_VARIABLE:
                 raise
-
-
-def _is_lost(error: mysql.connector.Error) -> bool:
-    # The driver has no number for a connection that it finds closed before it sends anything.
-    is_closed = isinstance(error, mysql.connector.OperationalError) and error.errno == -1
-    return is_closed or error.errno in LOST
-
-
-def explained(pbx: Pbx, error: mysql.connector.Error) -> SourceError:
-    """Return what the database said, with what to do about it where that is known."""
-    remedy = REMEDIES.get(error.errno, "")
-    return SourceError(f"{pbx.id}: the database says: {error}. {remedy}".strip())
 
 
 def as_text(value: Any) -> str:
