@@ -147,6 +147,13 @@ def test_a_server_that_is_silent_is_left(server: HttpsServer, authority: Authori
         asked(server, authority, hurried)
 
 
+def test_a_server_that_was_slow_once_is_asked_again(
+    server: HttpsServer, authority: Authority
+) -> None:
+    server.script = one_after_the_other(Reply(pause_seconds=5), Reply(body=b"fine"))
+    assert asked(server, authority, replace(IMPATIENT, timeout_seconds=0.3)) == b"fine"
+
+
 def test_a_server_that_only_trickles_is_left_too(
     server: HttpsServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
