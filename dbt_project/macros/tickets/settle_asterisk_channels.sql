@@ -15,6 +15,13 @@
 -#}
 {% macro settle_asterisk_channels(relation) %}
 {%- set models = "('" ~ asterisk_models() | join("', '") ~ "')" -%}
+{%- set settled_columns = [
+    'direction', 'caller_number', 'called_number', 'presented_number', 'trunk_in', 'trunk_out', 'account_code', 'extension',
+    'extension_name', 'transferred_from', 'transferred_to', 'talk_seconds', 'ring_seconds', 'answered_at', 'outcome',
+] -%}
+{%- set kept_columns = settled_columns + [
+    'ticket_id', 'model', 'delivery_id', 'ordinal', 'source_call_id', 'leg_number', 'started_at', 'ended_at',
+] -%}
 {%- set new_batches -%}
     any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
 {%- endset -%}
@@ -39,16 +46,15 @@ with identities as (
         and state = 'ticket'
         and source_call_id is not null
     group by delivery_id, source_call_id
+    having count(*) <= 200
 ),
+{%- if earlier_legs %}
 
-tickets as (
-    select unnest(ticket_ids) as ticket_id
-    from identities
-    {%- if earlier_legs %}
-
-    union
-
-    select earlier_legs.ticket_id
+earlier_tickets as (
+    select
+        identities.delivery_id,
+        identities.source_call_id,
+        earlier_legs.ticket_id
     from identities
     inner join {{ earlier_legs }} as earlier_legs
         on
@@ -57,12 +63,36 @@ tickets as (
             and earlier_legs.started_at
             >= identities.first_started_at - {{ longest_leg() }} - {{ longest_call_identity_pause() }}
     where earlier_legs.model in {{ models }}
+),
+{%- endif %}
+
+tickets as (
+    select unnest(ticket_ids) as ticket_id
+    from identities
+    where
+        cardinality(ticket_ids) > 1
+        {%- if earlier_legs %}
+        or (delivery_id, source_call_id) in (
+            select
+                earlier_tickets.delivery_id,
+                earlier_tickets.source_call_id
+            from earlier_tickets
+        )
+        {%- endif %}
+    {%- if earlier_legs %}
+
+    union
+
+    select ticket_id
+    from earlier_tickets
     {%- endif %}
 ),
 
 rows_of_calls as (
     select
-        staged.*,
+        {%- for column in kept_columns %}
+        staged.{{ column }},
+        {%- endfor %}
         count(*) over (partition by staged.delivery_id, staged.source_call_id) as row_count
     from tickets
     inner join {{ relation }} as staged
@@ -76,12 +106,11 @@ where row_count between 2 and 200;
 analyze asterisk_calls;
 
 create temporary table asterisk_channels on commit drop as
-with named as (
+with records as (
+    {{ computed_once() }}
     select
         calls.*,
-        raw_tickets.body::jsonb ->> 'channel' as channel,
-        nullif(btrim(raw_tickets.body::jsonb ->> 'dstchannel'), '') as dstchannel,
-        raw_tickets.body::jsonb ->> 'dst' as dst
+        raw_tickets.body::jsonb as record
     from asterisk_calls as calls
     inner join {{ source('raw', 'tickets') }} as raw_tickets
         on
@@ -90,7 +119,18 @@ with named as (
             and calls.ordinal = raw_tickets.ordinal
 ),
 
+named as (
+    {{ computed_once() }}
+    select
+        *,
+        btrim(record ->> 'channel') as channel,
+        nullif(btrim(record ->> 'dstchannel'), '') as dstchannel,
+        btrim(record ->> 'dst') as dst
+    from records
+),
+
 placed as (
+    {{ computed_once() }}
     select
         *,
         channel like 'Local/%' as is_channel_local,
@@ -344,11 +384,7 @@ where
 
 update {{ relation }} as staged
 set
-    {%- set columns = [
-        'direction', 'caller_number', 'called_number', 'presented_number', 'trunk_in', 'trunk_out', 'account_code', 'extension',
-        'extension_name', 'transferred_from', 'transferred_to', 'talk_seconds', 'ring_seconds', 'answered_at', 'outcome',
-    ] %}
-    {%- for column in columns %}
+    {%- for column in settled_columns %}
     {{ column }} = asterisk_settled.{{ column }}{% if not loop.last %},{% endif %}
     {%- endfor %}
 from asterisk_settled
