@@ -18,7 +18,7 @@ import secrets
 import ssl
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import groupby
@@ -27,7 +27,10 @@ from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+from lab import grandstream_ucm
 from lab.streams.feed import Feed
+from lab.traffic import Call, Site
+from lab.truth import TicketTruth
 
 NEW_PATH, OLD_PATH = "/api", "/cdrapi"
 MOST_RECORDS = 1_000
@@ -153,7 +156,9 @@ class GrandstreamApi:
     def _take_up_new_records(self) -> None:
         for ticket in self.feed.after(self._position) if self.feed else ():
             self._position = ticket.end
-            self.records.append(json.loads(ticket.text))
+            record = json.loads(ticket.text)
+            if record["AcctId"]:  # a sum has none: it is made anew
+                self.records.append(record)
 
     def _is_in(self, record: Record, parameters: dict[str, str]) -> bool:
         start = datetime.fromisoformat(record["start"]).replace(tzinfo=self.zone)
@@ -162,6 +167,15 @@ class GrandstreamApi:
             for name in ("startTime", "endTime")
         )
         return (first is None or start >= first) and (last is None or start <= last)
+
+
+def tickets_of(call: Call, site: Site, number: int) -> list[TicketTruth]:
+    """Return the records of a call as the API tells them: several behind the sum over them."""
+    legs = grandstream_ucm.tickets_of(call, site, number)
+    if len(legs) == 1:
+        return legs
+    (group,) = grouped(json.loads(leg.ticket) for leg in legs)
+    return [replace(legs[0], state="ignored", ticket=json.dumps(group["main_cdr"])), *legs]
 
 
 def grouped(records: Iterable[Record]) -> Iterator[dict[str, Any]]:

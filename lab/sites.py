@@ -14,6 +14,7 @@ from lab import (
     avaya_ipoffice,
     cisco_cucm,
     fonisk,
+    grandstream_api,
     grandstream_ucm,
     md_evolution,
     mitel_3300,
@@ -22,7 +23,9 @@ from lab import (
     siemens_hipath,
     telnowedge,
     unify_openscape,
+    wazo,
 )
+from lab.api_servers import ApiSimulator
 from lab.streams import StreamSimulator
 from lab.tables import PbxTables
 from lab.traffic import Call, Site
@@ -38,12 +41,14 @@ class SimulatedPbx:
     Attributes:
         stream: how it says them, when it speaks over TCP.
         tables: where it writes them, when it keeps them in a database.
+        api: what hands them out, when it is asked over HTTPS.
     """
 
     site: Site
     tickets_of: TicketsOf
     stream: StreamSimulator | None = None
     tables: PbxTables | None = None
+    api: ApiSimulator | None = None
 
 
 def _in_sql(site: Site, tickets_of: TicketsOf, tables: PbxTables) -> SimulatedPbx:
@@ -231,6 +236,28 @@ SITES = (
         ),
         telnowedge.tickets_of,
         telnowedge.TABLES,
+    ),
+    SimulatedPbx(
+        Site(
+            pbx_id="arles_museum",
+            first_extension=1000,
+            last_extension=1049,
+            public_base="0465713000",
+            calls_per_working_day=25,
+        ),
+        wazo.tickets_of,
+        api=ApiSimulator("lab.wazo_server", "TOLLHOUSE_LAB_WAZO_PORT"),
+    ),
+    SimulatedPbx(
+        Site(
+            pbx_id="sete_harbour",
+            first_extension=600,
+            last_extension=629,
+            public_base="0465716600",
+            calls_per_working_day=20,
+        ),
+        grandstream_api.tickets_of,
+        api=ApiSimulator("lab.grandstream_api", "TOLLHOUSE_LAB_UCM_PORT"),
     ),
 )
 

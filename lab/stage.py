@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from lab import cisco_cucm, truth
+from lab.api_servers import PbxOnHttps
 from lab.mariadb import READER, LabMariadb
 from lab.sites import SITES, simulated_pbxs
 from lab.streams import StreamSimulator
@@ -87,6 +88,20 @@ class Lab:
         ]
 
     @property
+    def pbxs_on_https(self) -> list[PbxOnHttps]:
+        """Those that are asked over HTTPS."""
+        return [
+            PbxOnHttps(
+                pbx_id=pbx.site.pbx_id,
+                simulator=pbx.api,
+                installation=self.installation,
+                folder=self.var / "lab" / pbx.site.pbx_id,
+            )
+            for pbx in SITES
+            if pbx.api
+        ]
+
+    @property
     def drop_folder(self) -> Path:
         """Where the CUCM pushes its files."""
         return self.var / "drop" / CUCM
@@ -113,6 +128,7 @@ class Lab:
             }
             for site, tables in self.pbxs_in_sql
         }
+        entries |= {f"pbx_{pbx.pbx_id}": pbx.connection for pbx in self.pbxs_on_https}
         entries[f"pbx_{CUCM}"] = {"conn_type": "fs", "extra": {"path": str(self.drop_folder)}}
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
@@ -132,6 +148,8 @@ class Lab:
             self._require_free_ports()
         self.drop_folder.mkdir(parents=True, exist_ok=True)
         self.mariadb.start()
+        for pbx in self.pbxs_on_https:
+            pbx.start()
         streams.start(
             [sys.executable, "-m", "lab.streams", f"--config={self._write_streams()}"],
             process_environment(self.installation),
@@ -181,8 +199,10 @@ class Lab:
 
     def _deliver(self, ledgers: dict[str, Ledger]) -> None:
         """Hand over what the truth holds and was not yet, after a run that was killed too."""
-        for pbx in self.pbxs_on_tcp:
-            pbx.feed.write(ticket.ticket for ticket in ledgers[pbx.pbx_id].tickets)
+        feeds = {pbx.pbx_id: pbx.feed for pbx in self.pbxs_on_tcp}
+        feeds |= {pbx.pbx_id: pbx.feed for pbx in self.pbxs_on_https}
+        for pbx_id, feed in feeds.items():
+            feed.write(ticket.ticket for ticket in ledgers[pbx_id].tickets)
         for site, tables in self.pbxs_in_sql:
             with closing(self.mariadb.connect(tables.database)) as connection:
                 insert_people(connection, tables, site)

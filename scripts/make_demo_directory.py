@@ -236,6 +236,14 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "81000",
             "Albi",
         ),
+        (
+            "musee_imaginaire",
+            "Musée Imaginaire Association",
+            siren(113),
+            "2 rue des Copies",
+            "13200",
+            "Arles",
+        ),
     ]
     services = [
         {
@@ -313,6 +321,11 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "service_name": "Téléphonie Fabrique Albi",
         },
         {
+            "service_id": "musee_arles",
+            "customer_id": "musee_imaginaire",
+            "service_name": "Téléphonie Musée Arles",
+        },
+        {
             "service_id": "agences",
             "customer_id": "compte_interne",
             "service_name": "Agences",
@@ -373,6 +386,8 @@ EXTENSION_BLOCKS = (
     ("lens_clinic", 400, 449, "clinique_lens", "CLINIQUE"),
     ("vichy_spa", 500, 529, "agences", "VICHY"),
     ("albi_works", 2300, 2349, "fabrique_albi", "FABRIQUE"),
+    ("arles_museum", 1000, 1049, "musee_arles", "MUSEE"),
+    ("sete_harbour", 600, 629, "agences", "SETE"),
 )
 
 NUMBER_RANGES = (
@@ -398,6 +413,8 @@ NUMBER_RANGES = (
     ("lens_clinic", "+33353019000", "+33353019999", "clinique_lens"),
     ("vichy_spa", "+33465714000", "+33465714999", "agences"),
     ("albi_works", "+33536492000", "+33536492999", "fabrique_albi"),
+    ("arles_museum", "+33465713000", "+33465713999", "musee_arles"),
+    ("sete_harbour", "+33465716000", "+33465716999", "agences"),
 )
 
 
@@ -487,6 +504,7 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                     "banque_dijon",
                     "clinique_lens",
                     "fabrique_albi",
+                    "musee_arles",
                     "agences",
                 )
             ),

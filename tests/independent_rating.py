@@ -270,8 +270,8 @@ def _price(billed_seconds: int, row: Row, tariff: Row) -> Decimal:
 
 
 def call_of_truth(pbx_id: str, ticket: dict[str, object]) -> Call | None:
-    """Return the leg that a ticket of the lab's truth is, when it is an external outgoing one."""
-    if ticket["state"] != "ticket" or ticket["direction"] != "outgoing":
+    """Return the leg that a ticket of the lab's truth is, when it leaves by a trunk."""
+    if ticket["state"] != "ticket" or ticket["direction"] not in ("outgoing", "transit"):
         return None
     started_at = datetime.fromisoformat(str(ticket["started_at"])).astimezone(UTC)
     ring_seconds = ticket["ring_seconds"]

@@ -21,7 +21,8 @@ from tollhouse.settings import PROJECT, load_settings
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     monkeypatch.setenv("TOLLHOUSE_VAR", str(tmp_path))
-    monkeypatch.setenv(LAB_STREAM_PORT, str(free_port()))
+    for variable in (LAB_STREAM_PORT, "TOLLHOUSE_LAB_WAZO_PORT"):
+        monkeypatch.setenv(variable, str(free_port()))
     yield Lab(make_installation())
     load_settings.cache_clear()
 
@@ -45,6 +46,26 @@ def test_a_busy_port_is_named_with_its_pbx_and_the_variable_that_moves_it(lab: L
         pytest.raises(ProcessError, match=rf"Port {last.port} .*{last.pbx_id}.*{LAB_STREAM_PORT}"),
     ):
         lab.start()
+
+
+def test_a_pbx_asked_over_https_names_its_busy_port_too(lab: Lab) -> None:
+    pbx = lab.pbxs_on_https[0]
+    variable = pbx.simulator.port_variable
+    with (
+        socket.create_server(("127.0.0.1", pbx.port)),
+        pytest.raises(ProcessError, match=rf"Port {pbx.port} .*{pbx.pbx_id}.*{variable}"),
+    ):
+        pbx.start()
+
+
+def test_every_pbx_on_https_is_trusted_by_its_own_certificate_alone(lab: Lab) -> None:
+    lab.write_connections()
+    connections = yaml.safe_load(lab.installation.settings.connections_file.read_text())
+    named = [connections[f"pbx_{pbx.pbx_id}"]["extra"]["tls_ca"] for pbx in lab.pbxs_on_https]
+    assert len(set(named)) == len(named) > 1
+    for file in named:
+        assert Path(file).is_relative_to(lab.var)
+        assert Path(file).read_text().startswith("-----BEGIN CERTIFICATE-----")
 
 
 def test_every_pbx_on_tcp_has_a_connection_to_a_port_of_its_own(lab: Lab) -> None:

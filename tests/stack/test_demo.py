@@ -31,7 +31,7 @@ import pytest
 from lab.asterisk import TABLES
 from lab.demo import past_month
 from lab.sites import SITES
-from lab.stage import CUCM, Lab
+from lab.stage import Lab
 from lab.summary import PbxCounts, count_pbxs
 from lab.tables import insert_tickets
 from lab.traffic import Site, calls_of_day, day_factor
@@ -81,7 +81,6 @@ select state, direction, outcome, started_at, ring_seconds, talk_seconds, extens
     coalesce(account_code, '')
 from intermediate.int_tickets__staged
 where pbx_id = %s
-order by delivery_id, ordinal
 """
 RAW_COUNT = """
 select count(*)
@@ -236,15 +235,17 @@ def test_every_call_of_the_lab_is_accounted_for(
     assert_agrees_with_the_truth(stack)
 
 
-@pytest.mark.parametrize("pbx_id", [pbx_id for pbx_id in PBX_IDS if pbx_id != CUCM])
-def test_each_ticket_of_a_pbx_that_hands_them_out_in_order_means_what_happened(
+@pytest.mark.parametrize("pbx_id", PBX_IDS)
+def test_each_ticket_means_what_happened(
     stack: Stack, first_run: subprocess.CompletedProcess[str], pbx_id: str
 ) -> None:
     found = [
         meaning if meaning[0] == "ticket" else meaning[:1]
         for meaning in stack.rows(MEANINGS, pbx_id)
     ]
-    assert found == [meaning_of(ticket) for ticket in read_truth(stack.var, pbx_id)]
+    expected = [meaning_of(ticket) for ticket in read_truth(stack.var, pbx_id)]
+    # Some hand tickets out in another order than calls ended: by start, or a file at a time.
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
 
 
 def meaning_of(ticket: TicketTruth) -> tuple[Any, ...]:
