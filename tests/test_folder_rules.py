@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.staging_sql import with_staging_macros
 from tollhouse.pbx import models
 from tollhouse.settings import PROJECT
 
 DBT_MODELS = PROJECT / "dbt_project" / "models"
-STAGING_MACROS = PROJECT / "dbt_project" / "macros" / "staging"
 GRAB_BAGS = re.compile(r"(^|/)(utils?|helpers?|common|misc)(\.py|/)")
 
 
@@ -40,20 +40,6 @@ def relations_named(text: str) -> tuple[set[str], set[tuple[str, str]]]:
     references = set(re.findall(r"ref\(\s*['\"](\w+)['\"]", text))
     sources = set(re.findall(r"source\(\s*['\"](\w+)['\"]\s*,\s*['\"](\w+)['\"]", text))
     return references, sources
-
-
-def with_staging_macros(text: str) -> str:
-    """Return SQL and that of the staging macros which it calls, and which those call."""
-    macros = {
-        name: path.read_text(encoding="utf-8")
-        for path in STAGING_MACROS.glob("*.sql")
-        for name in re.findall(r"macro (\w+)\(", path.read_text(encoding="utf-8"))
-    }
-    called: set[str] = set()
-    while found := {name for name in macros if re.search(rf"\b{name}\(", text)} - called:
-        called |= found
-        text += "".join(macros[name] for name in found)
-    return text
 
 
 def sql_files(folder: str) -> list[Path]:
