@@ -86,9 +86,13 @@ def frame_file(
 
     Returns:
         The header and the tickets. The ordinal of a ticket is its byte offset in the file; for rows
-        of JSON it is the row's key where the row has one, else the number of its line.
+        of JSON it is the row's key where the row has one, else the number of its line. Of a
+        compressed file the offsets are those of its content, and all of it is read.
     """
     framing = model.framing
+    content = decompressed(stream)
+    if content is not stream:
+        stream, start_offset, header = content, 0, None
     if framing.kind == "blocks":
         return _frame_blocks(stream, model, start_offset, header)
     if start_offset:
@@ -101,7 +105,7 @@ def frame_file(
         key = source.key if source else None
         return FramedFile(None, _json_rows(lines, key, model.encoding))
     if framing.kind == "header_lines" and not start_offset:
-        header, lines = _take_header(lines, framing, model.encoding)
+        header, lines = take_header(lines, framing, model.encoding)
     return FramedFile(header, _tickets(lines, framing, model.encoding))
 
 
@@ -145,20 +149,13 @@ def _tickets_of_documents(found: Iterable[documents.Document], model: Model) -> 
 def _frame_blocks(
     stream: BinaryIO, model: Model, start_offset: int, header: str | None
 ) -> FramedFile:
-    """Take apart a capture of blocks, or a file in which the PBX keeps the same tickets as lines.
-
-    The offsets of a compressed file are those of its content, so such a file is read from its
-    beginning: what landed before comes with the same ordinal and is known.
-    """
-    content = decompressed(stream)
-    if content is not stream:
-        start_offset, header = 0, None
-    is_capture = blocks.is_capture(content.read(HEAD_BYTES))
-    content.seek(start_offset)
+    """Take apart a capture of blocks, or a file in which the PBX keeps such tickets as lines."""
+    is_capture = blocks.is_capture(stream.read(HEAD_BYTES))
+    stream.seek(start_offset)
     if is_capture:
-        return FramedFile(None, _tickets_of_blocks(content, start_offset, model))
+        return FramedFile(None, _tickets_of_blocks(stream, start_offset, model))
     framing = model.framing
-    lines = split_lines(content, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
+    lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
     if not start_offset:
         header, lines = _take_marked_header(lines, model.encoding)
     return FramedFile(header, _tickets(lines, framing, model.encoding))
@@ -285,7 +282,7 @@ def _tickets(lines: Iterator[PhysicalLine], framing: Framing, encoding: str) -> 
     yield from wrapped.release()
 
 
-def _take_header(
+def take_header(
     lines: Iterator[PhysicalLine], framing: Framing, encoding: str
 ) -> tuple[str | None, Iterator[PhysicalLine]]:
     """Return the line that names the columns and the lines that are tickets.

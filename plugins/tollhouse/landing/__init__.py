@@ -20,21 +20,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
 
 import psycopg
 from psycopg import sql
 
 from tollhouse.bundles import Bundle, bundle_of
 from tollhouse.framing import Ticket
-from tollhouse.landing.conflicts import missing_and_differing, says_the_same
+from tollhouse.landing.conflicts import Arrived, missing_and_differing, says_the_same
 from tollhouse.landing.copying import TicketCopy
 from tollhouse.landing.deliveries import (
     Delivery,
     DeliveryTickets,
     KnownDeliveries,
     KnownDelivery,
+    SmallDeliveries,
     find_or_make,
-    highest_ordinal,
+    highest_ordinals,
 )
 from tollhouse.landing.ledger import BatchStart, LandedBatch, Ledger
 from tollhouse.warehouse import LANDING_LOCKS, advisory_lock, lock_number
@@ -84,7 +87,7 @@ def landing_lock(
 def land(
     connection: psycopg.Connection,
     batch: BatchStart,
-    deliveries: Iterable[DeliveryTickets],
+    deliveries: Iterable[DeliveryTickets | SmallDeliveries],
     *,
     idlast_after: Callable[[], str | None] = lambda: None,
 ) -> LandedBatch:
@@ -93,8 +96,8 @@ def land(
     Args:
         connection: as the loader, with no transaction open.
         batch: whose pull it is.
-        deliveries: read once, in order; in memory are only a bundle of tickets and a chunk of those
-            that may be in raw already.
+        deliveries: read once, in order; in memory are only a bundle of tickets (or what came
+            together) and a chunk of those that may be in raw already.
         idlast_after: asked after the last delivery: where IDLAST stands then; None if the pull does
             not move it.
 
@@ -106,8 +109,11 @@ def land(
             "select pg_advisory_xact_lock(%s, %s)", [LANDING_LOCKS, lock_number(batch.pbx_id)]
         )
         landing = _Landing(connection, Ledger(connection, batch))
-        for delivery_tickets in deliveries:
-            landing.add(delivery_tickets)
+        for handed_over in deliveries:
+            if isinstance(handed_over, SmallDeliveries):
+                landing.add(handed_over.deliveries)
+            else:
+                landing.add_one(handed_over)
         landed = landing.ledger.close(idlast_after())
         if landed.batch_id is None:
             raise psycopg.Rollback(transaction)
@@ -135,56 +141,65 @@ class _Landing:
     ledger: Ledger
     landed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def add(self, delivery_tickets: DeliveryTickets) -> None:
+    def add_one(self, delivery_tickets: DeliveryTickets) -> None:
         """Land the tickets of one delivery, bundle by bundle."""
-        batch = self.ledger.batch
-        delivery_id, is_known = find_or_make(
-            self.connection, batch.pbx_id, batch.model_id, delivery_tickets.delivery
+        (delivery_id,) = self.add(
+            [(delivery_tickets.delivery, delivery_tickets.bundles)], delivery_tickets.ignored_fields
         )
-        if not is_known:
-            self.ledger.batch_number()
-        counts = self.ledger.counts_of(delivery_id)
-        highest = highest_ordinal(self.connection, batch.model_id, delivery_id)
-        ignored = delivery_tickets.ignored_fields
-        waiting = _Waiting()
-        with TicketCopy(self.connection, self.landed_at) as copy:
-            for bundle in delivery_tickets.bundles:
-                counts.see(bundle.ordinals)
-                new = waiting.take(bundle, highest)
-                if new is not None:
-                    self._copy(copy, delivery_id, new)
-                    highest = new.ordinals[-1]
-                if waiting.is_full:
-                    self._compare(copy, delivery_id, waiting.release(), ignored)
-            self._compare(copy, delivery_id, waiting.release(), ignored)
         if delivery_tickets.cut_ordinals:
             self._note_cut(delivery_id, delivery_tickets.cut_ordinals)
 
+    def add(
+        self,
+        deliveries: Sequence[tuple[Delivery, Iterable[Bundle]]],
+        ignored_fields: Collection[str] = (),
+    ) -> list[int]:
+        """Land the tickets of deliveries, in one COPY if all are new; return their numbers."""
+        batch = self.ledger.batch
+        found = find_or_make(
+            self.connection, batch.pbx_id, batch.model_id, [delivery for delivery, _ in deliveries]
+        )
+        if any(one.is_new or one.has_changed for one in found):
+            self.ledger.batch_number()
+        known_ids = [one.delivery_id for one in found if not one.is_new]
+        highest_ids = highest_ordinals(self.connection, batch.model_id, known_ids)
+        waiting = _Waiting()
+        with TicketCopy(self.connection, self.landed_at) as copy:
+            for (_, bundles), (delivery_id, _, _) in zip(deliveries, found, strict=True):
+                counts = self.ledger.counts_of(delivery_id)
+                highest = highest_ids.get(delivery_id, -1)
+                for bundle in bundles:
+                    counts.see(bundle.ordinals)
+                    new = waiting.take(delivery_id, bundle, highest)
+                    if new is not None:
+                        self._copy(copy, delivery_id, new)
+                        highest = new.ordinals[-1]
+                    if waiting.is_full:
+                        self._compare(copy, waiting.release(), ignored_fields)
+            self._compare(copy, waiting.release(), ignored_fields)
+        return [one.delivery_id for one in found]
+
     def _copy(self, copy: TicketCopy, delivery_id: int, bundle: Bundle) -> None:
         if not copy.is_open:
-            copy.open(self.ledger.batch.model_id, delivery_id, self.ledger.batch_number())
-        copy.write(bundle)
+            copy.open(self.ledger.batch.model_id, self.ledger.batch_number())
+        copy.write(delivery_id, bundle)
         self.ledger.counts_of(delivery_id).rows_inserted += len(bundle.ordinals)
 
     def _compare(
-        self,
-        copy: TicketCopy,
-        delivery_id: int,
-        tickets: list[Ticket],
-        ignored_fields: Collection[str],
+        self, copy: TicketCopy, arrived: list[Arrived], ignored_fields: Collection[str]
     ) -> None:
         """Copy the tickets that raw does not hold yet; other bodies go to the conflicts."""
-        if not tickets:
+        if not arrived:
             return
         # Only once they are in raw can a key that comes twice in one pull be compared.
         copy.finish()
         missing, differing = missing_and_differing(
-            self.connection, self.ledger.batch.model_id, delivery_id, tickets, ignored_fields
+            self.connection, self.ledger.batch.model_id, arrived, ignored_fields
         )
-        if missing:
-            self._copy(copy, delivery_id, bundle_of(missing))
-            copy.finish()
-        for ticket in differing:
+        for delivery_id, of_delivery in groupby(missing, key=attrgetter("delivery_id")):
+            self._copy(copy, delivery_id, bundle_of([one.ticket for one in of_delivery]))
+        copy.finish()
+        for delivery_id, ticket in differing:
             self._keep_conflict(delivery_id, ticket)
 
     def _keep_conflict(self, delivery_id: int, ticket: Ticket) -> None:
@@ -227,14 +242,14 @@ class _Waiting:
     """Tickets that may be in raw already, until there are enough of them to be compared."""
 
     def __init__(self) -> None:
-        self._tickets: list[Ticket] = []
+        self._arrived: list[Arrived] = []
         self._characters = 0
 
     @property
     def is_full(self) -> bool:
-        return len(self._tickets) >= CHUNK_TICKETS or self._characters >= CHUNK_CHARACTERS
+        return len(self._arrived) >= CHUNK_TICKETS or self._characters >= CHUNK_CHARACTERS
 
-    def take(self, bundle: Bundle, highest: int) -> Bundle | None:
+    def take(self, delivery_id: int, bundle: Bundle, highest: int) -> Bundle | None:
         """Return what lies beyond the highest ordinal and rises; what may be there stays here."""
         if bundle.rises_beyond(highest):
             return bundle
@@ -244,14 +259,14 @@ class _Waiting:
                 new.append(ticket)
                 highest = ticket.ordinal
             else:
-                self._tickets.append(ticket)
+                self._arrived.append(Arrived(delivery_id, ticket))
                 self._characters += len(ticket.body)
         return bundle_of(new) if new else None
 
-    def release(self) -> list[Ticket]:
+    def release(self) -> list[Arrived]:
         """Return all that waited."""
-        tickets, self._tickets, self._characters = self._tickets, [], 0
-        return tickets
+        arrived, self._arrived, self._characters = self._arrived, [], 0
+        return arrived
 
 
 __all__ = [
@@ -262,6 +277,7 @@ __all__ = [
     "KnownDelivery",
     "LandedBatch",
     "LandingBusyError",
+    "SmallDeliveries",
     "land",
     "landing_lock",
     "says_the_same",

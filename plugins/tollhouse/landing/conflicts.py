@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import psycopg
 
 from tollhouse.framing import Ticket
-from tollhouse.landing.deliveries import held_bodies
+from tollhouse.landing.deliveries import Key, held_bodies
+
+
+class Arrived(NamedTuple):
+    """A ticket that a pull brought, and the delivery that it is part of."""
+
+    delivery_id: int
+    ticket: Ticket
 
 
 def says_the_same(kept: str, body: str, ignored_fields: Collection[str] = ()) -> bool:
@@ -37,20 +45,26 @@ def says_the_same(kept: str, body: str, ignored_fields: Collection[str] = ()) ->
 def missing_and_differing(
     connection: psycopg.Connection,
     model_id: str,
-    delivery_id: int,
-    tickets: list[Ticket],
+    arrived: Sequence[Arrived],
     ignored_fields: Collection[str] = (),
-) -> tuple[list[Ticket], list[Ticket]]:
-    """Return the tickets that raw does not hold yet, by ordinal, and those it holds otherwise."""
-    ordinals = [ticket.ordinal for ticket in tickets]
-    kept = held_bodies(connection, model_id, delivery_id, ordinals)
-    missing: dict[int, Ticket] = {}
-    differing: list[Ticket] = []
-    for ticket in tickets:
-        body = kept.get(ticket.ordinal)
+) -> tuple[list[Arrived], list[Arrived]]:
+    """Return the tickets that raw does not hold yet, in order of key, and those it has otherwise.
+
+    Args:
+        connection: as the loader.
+        model_id: of the PBX.
+        arrived: tickets, each with the number of its delivery.
+        ignored_fields: as in ``says_the_same``.
+    """
+    keys = [(delivery_id, ticket.ordinal) for delivery_id, ticket in arrived]
+    kept = held_bodies(connection, model_id, keys)
+    missing: dict[Key, Arrived] = {}
+    differing: list[Arrived] = []
+    for key, one in zip(keys, arrived, strict=True):
+        body = kept.get(key)
         if body is None:
-            missing[ticket.ordinal] = ticket
-            kept[ticket.ordinal] = ticket.body
-        elif not says_the_same(body, ticket.body, ignored_fields):
-            differing.append(ticket)
-    return [missing[ordinal] for ordinal in sorted(missing)], differing
+            missing[key] = one
+            kept[key] = one.ticket.body
+        elif not says_the_same(body, one.ticket.body, ignored_fields):
+            differing.append(one)
+    return [missing[key] for key in sorted(missing)], differing

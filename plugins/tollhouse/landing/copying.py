@@ -42,6 +42,8 @@ _MICROSECOND = timedelta(microseconds=1)
 class TicketCopy:
     """A COPY that stays open over many bundles: the server inserts while the next ones are read.
 
+    One COPY takes the tickets of many deliveries, so that small files cost no statement each.
+
     Meanwhile nothing else can be done on the connection. Leaving the context finishes it, or takes
     it back when an exception passes.
     """
@@ -50,7 +52,8 @@ class TicketCopy:
         self._connection = connection
         self._encoding = connection.info.encoding
         self._landed_at = landed_at
-        self._front = b""
+        self._model = b""
+        self._batch_id = 0
         self._opened = ExitStack()
         self._copy: psycopg.Copy | None = None
 
@@ -72,25 +75,21 @@ class TicketCopy:
         """Whether bundles can be written."""
         return self._copy is not None
 
-    def open(self, model_id: str, delivery_id: int, batch_id: int) -> None:
-        """Begin a COPY of tickets of one delivery, pulled by one batch."""
+    def open(self, model_id: str, batch_id: int) -> None:
+        """Begin a COPY of tickets of one model, pulled by one batch."""
         model = model_id.encode(self._encoding)
-        self._front = (
-            _MODEL_LENGTH.pack(FIELD_COUNT, len(model))
-            + model
-            + _DELIVERY_AND_BATCH.pack(4, delivery_id, 4, batch_id)
-        )
+        self._model = _MODEL_LENGTH.pack(FIELD_COUNT, len(model)) + model
+        self._batch_id = batch_id
         self._copy = self._opened.enter_context(self._connection.cursor().copy(COPY))
         self._copy.write(BEGINNING)
 
-    def write(self, bundle: Bundle) -> None:
+    def write(self, delivery_id: int, bundle: Bundle) -> None:
         """Send the rows of a bundle; received now, where it is not known when."""
         if self._copy is None:
             raise psycopg.InternalError("tickets are written before the COPY of them began")
+        front = self._model + _DELIVERY_AND_BATCH.pack(4, delivery_id, 4, self._batch_id)
         # Lines that came in one go share their instant.
-        fronts = {
-            instant: self._front + self._instant(instant) for instant in set(bundle.received_at)
-        }
+        fronts = {instant: front + self._instant(instant) for instant in set(bundle.received_at)}
         bodies = [body.encode(self._encoding) for body in bundle.bodies]
         rows = zip(
             map(fronts.__getitem__, bundle.received_at),

@@ -12,6 +12,11 @@ from datetime import datetime
 
 import psycopg
 
+COPY_COUNTS = (
+    "copy raw.batch_deliveries (batch_id, delivery_id, first_ordinal, last_ordinal, rows_read, "
+    "rows_inserted) from stdin"
+)
+
 
 @dataclass(frozen=True)
 class BatchStart:
@@ -41,7 +46,7 @@ class LandedBatch:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass
+@dataclass(slots=True)
 class DeliveryCounts:
     """What a pull read of one delivery."""
 
@@ -121,22 +126,7 @@ class Ledger:
                     self.batch_id,
                 ],
             )
-            with self.connection.cursor() as cursor:
-                cursor.executemany(
-                    "insert into raw.batch_deliveries (batch_id, delivery_id, first_ordinal, "
-                    "last_ordinal, rows_read, rows_inserted) values (%s, %s, %s, %s, %s, %s)",
-                    [
-                        (
-                            self.batch_id,
-                            count.delivery_id,
-                            count.first_ordinal,
-                            count.last_ordinal,
-                            count.rows_read,
-                            count.rows_inserted,
-                        )
-                        for count in counts
-                    ],
-                )
+            self._write_counts(self.batch_id)
         return LandedBatch(
             batch_id=self.batch_id,
             rows_read=read,
@@ -146,3 +136,17 @@ class Ledger:
             idlast_before=self.batch.idlast_before,
             idlast_after=idlast_after,
         )
+
+    def _write_counts(self, batch_id: int) -> None:
+        with self.connection.cursor().copy(COPY_COUNTS) as copy:
+            for count in self.counts.values():
+                copy.write_row(
+                    (
+                        batch_id,
+                        count.delivery_id,
+                        count.first_ordinal,
+                        count.last_ordinal,
+                        count.rows_read,
+                        count.rows_inserted,
+                    )
+                )

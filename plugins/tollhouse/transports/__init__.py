@@ -16,7 +16,7 @@ from typing import Protocol, cast
 from tollhouse.connections import PbxConnection
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
-from tollhouse.landing import DeliveryTickets, KnownDeliveries
+from tollhouse.landing import DeliveryTickets, KnownDeliveries, SmallDeliveries
 from tollhouse.settings import Settings
 
 
@@ -71,7 +71,9 @@ class Transport(Protocol):
     def position(self, idlast: str) -> tuple[int, ...]:
         """Return IDLAST in a form that compares; ValueError if an operator mistyped it."""
 
-    def fetch(self, request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets]:
+    def fetch(
+        self, request: FetchRequest, progress: Progress
+    ) -> Iterator[DeliveryTickets | SmallDeliveries]:
         """Yield the deliveries and their tickets; raises SourceError."""
 
 

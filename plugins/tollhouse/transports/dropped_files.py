@@ -1,9 +1,8 @@
 """Tickets in files that a PBX drops in a folder, by FTP, SFTP or a share.
 
 A file is a delivery; the ordinal of a ticket is its byte offset. IDLAST is the number of the last
-delivery: a file that is known up to there, of the same size and time, is not opened again. What
-comes again is told by its content: the same bytes under any name land nothing, a file that begins
-with what it was has grown, and another content under an old name is a new generation.
+delivery: a file that is known up to there, of the same size and time, is not opened again. What a
+file is that was not read is told by its content, in ``tollhouse.file_deliveries``.
 
 Whoever may drop files is not trusted further: nothing but plain files is opened, no link is
 followed, and no name reaches a path or the database that could not be printed.
@@ -11,61 +10,94 @@ followed, and no name reaches a path or the database that could not be printed.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from tollhouse.bundles import bundled
-from tollhouse.framing import frame_file
-from tollhouse.landing import Delivery, DeliveryTickets, KnownDelivery
+from tollhouse.decompression import uncompressed_name
+from tollhouse.file_deliveries import deliver, not_read
+from tollhouse.installed_pbxs import Pbx
+from tollhouse.landing import DeliveryTickets, SmallDeliveries
 from tollhouse.pbx import FileDefaults
 from tollhouse.transports import FetchRequest, Interval, Progress, SourceError
 
 STABLE_SECONDS = 2.0
 ARCHIVE_FOLDER = "archive"
-BLOCK_BYTES = 1 << 20
-LINE_ENDS = (b"\n", b"\r")
+#: What a file that has landed is called, if it is to be renamed: as the product that Tollhouse
+#: replaces did it.
+READ_SUFFIX = ".old"
+#: Names that a file bears while it is written, where it is renamed when it is complete.
+UNFINISHED_SUFFIXES = (
+    ".tmp",
+    ".temp",
+    ".part",
+    ".partial",
+    ".filepart",
+    ".crdownload",
+    ".upload",
+    ".writing",
+)
+UNFINISHED_PREFIXES = (".", "~")
+#: So many names of files that wait are told.
+TOLD_NAMES = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DroppedFile:
-    """A plain file with an acceptable name, as it stood when it was looked at."""
+    """A plain file with an acceptable name, as it stood when it was looked at.
 
-    path: Path
+    Attributes:
+        folder: where it lies.
+        name: what it is called there.
+        unit: what it was called when it was dropped: the unit of its delivery.
+        size_bytes: its size.
+        modified_ns: when it was written last, in nanoseconds.
+    """
+
+    folder: str
+    name: str
+    unit: str
     size_bytes: int
     modified_ns: int
 
     @property
-    def name(self) -> str:
-        """Its name without the folder: the unit of its delivery."""
-        return self.path.name
+    def path(self) -> str:
+        """Where it lies."""
+        return f"{self.folder}/{self.name}"
 
     @property
     def modified_at(self) -> datetime:
         """When it was written last."""
         return _EPOCH + timedelta(microseconds=self.modified_ns // 1000)
 
+    def open(self) -> BinaryIO:
+        """Open it, if it still is a plain file; a pipe put in its place would not end."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        stream = os.fdopen(os.open(self.path, flags), "rb")
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            stream.close()
+            raise OSError(f"{self.path} is no plain file any more")
+        return cast("BinaryIO", stream)
 
-@dataclass(frozen=True)
-class _Content:
-    """Digests of a file: of all of it, and of as many bytes as were there last time."""
-
-    sha256: str
-    earlier_sha256: str | None
-    earlier_ended_a_line: bool
+    def is_unchanged(self) -> bool:
+        """Whether it has the size and time that it had."""
+        try:
+            state = os.lstat(self.path)
+        except FileNotFoundError:
+            return False
+        return (state.st_size, state.st_mtime_ns) == (self.size_bytes, self.modified_ns)
 
 
 def position(idlast: str) -> tuple[int, ...]:
@@ -75,20 +107,25 @@ def position(idlast: str) -> tuple[int, ...]:
     return (int(idlast),)
 
 
-def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets]:
+def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets | SmallDeliveries]:
     """Yield the files of the folder that are new or have grown, or those of an interval."""
+    pbx = request.pbx
     folder = drop_folder(request)
+    in_order, put_away = _order(pbx), _put_away(pbx)
     files = list_files(request, folder, progress.warnings)
-    files = _stable(files, float(request.pbx.settings.get("stable_seconds", STABLE_SECONDS)))
     if request.interval is not None:
         files += list_files(request, folder / ARCHIVE_FOLDER, [])
+        files = [_as_dropped(file, put_away) for file in files]
         files = [file for file in files if _is_of(request, file, request.interval)]
-    known = request.known.current([file.name for file in files])
-    for file in sorted(files, key=lambda file: file.name):
-        if not _is_read(request, file, known.get(file.name)):
-            yield from _deliver(request, file, progress)
-        elif request.interval is None:
-            progress.after_commit += _put_away(request, file)
+    elif put_away is _rename:
+        files = [file for file in files if not file.name.endswith(READ_SUFFIX)]
+    waiting, read = not_read(request, files)
+    if _defaults(request).complete == "stable":
+        stable_seconds = float(pbx.settings.get("stable_seconds", STABLE_SECONDS))
+        waiting = _stable(request, waiting, stable_seconds, progress)
+    yield from deliver(request, sorted(waiting, key=in_order), progress, put_away=put_away)
+    if put_away is not None and request.interval is None:
+        progress.after_commit += [partial(put_away, file) for file in read]
     newest = request.known.newest()
     progress.idlast = str(newest.delivery_id) if newest else None
 
@@ -120,30 +157,53 @@ def list_files(request: FetchRequest, folder: Path, warnings: list[str]) -> list
         folder: the folder; one that does not exist holds nothing.
         warnings: gets a line for each entry that looks like tickets and is refused.
     """
-    pbx, defaults = request.pbx, _defaults(request)
-    pattern = str(pbx.settings.get("pattern", defaults.pattern))
-    files = []
+    pbx = request.pbx
+    is_named = names_to_read(pbx, _defaults(request))
+    place, files = str(folder), []
     try:
-        entries = list(os.scandir(folder))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not is_named(entry.name):
+                    continue
+                try:
+                    state = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # taken away since
+                reason = _refusal(entry.name, state)
+                if reason:
+                    warnings.append(f"{pbx.id}: {entry.name!r} in {folder} is not read: {reason}")
+                elif stat.S_ISREG(state.st_mode):
+                    size, modified_ns = state.st_size, state.st_mtime_ns
+                    files.append(DroppedFile(place, entry.name, entry.name, size, modified_ns))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise SourceError(f"{pbx.id}: the folder {folder} cannot be listed: {error}") from error
-    for entry in entries:
-        if not fnmatchcase(entry.name, pattern):
-            continue
-        if defaults.ignored_pattern and fnmatchcase(entry.name, defaults.ignored_pattern):
-            continue
-        try:
-            state = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue  # taken away since
-        reason = _refusal(entry.name, state)
-        if reason:
-            warnings.append(f"{pbx.id}: {entry.name!r} in {folder} is not read: {reason}")
-        elif stat.S_ISREG(state.st_mode):
-            files.append(DroppedFile(folder / entry.name, state.st_size, state.st_mtime_ns))
     return files
+
+
+def names_to_read(pbx: Pbx, defaults: FileDefaults) -> Callable[[str], bool]:
+    """Return what tells by a name whether a file is read.
+
+    A name that matches without the suffix of its compression, or without that of a file that was
+    renamed after it had landed, matches too.
+    """
+    pattern = str(pbx.settings.get("pattern", defaults.pattern))
+    ignored_pattern = defaults.ignored_pattern
+    is_renamed = defaults.complete == "renamed"
+
+    def is_named(name: str) -> bool:
+        if ignored_pattern and fnmatchcase(name, ignored_pattern):
+            return False
+        if is_renamed and (
+            name.startswith(UNFINISHED_PREFIXES) or name.lower().endswith(UNFINISHED_SUFFIXES)
+        ):
+            return False
+        return fnmatchcase(name, pattern) or fnmatchcase(
+            uncompressed_name(name.removesuffix(READ_SUFFIX)), pattern
+        )
+
+    return is_named
 
 
 def _refusal(name: str, state: os.stat_result) -> str | None:
@@ -154,28 +214,45 @@ def _refusal(name: str, state: os.stat_result) -> str | None:
     return "it is a link" if stat.S_ISLNK(state.st_mode) else "it is no plain file"
 
 
-def _stable(files: list[DroppedFile], seconds: float) -> list[DroppedFile]:
+def _order(pbx: Pbx) -> Callable[[DroppedFile], tuple[str | int, ...]]:
+    wish = str(pbx.settings.get("order", "name"))
+    if wish == "name":
+        return lambda file: (file.unit,)
+    if wish == "modified":
+        return lambda file: (file.modified_ns, file.unit)
+    raise SourceError(f"{pbx.id}: settings.order is {wish!r}; it can be name or modified.")
+
+
+def _stable(
+    request: FetchRequest, files: list[DroppedFile], seconds: float, progress: Progress
+) -> list[DroppedFile]:
     """Return the files that are not being written: older than this, or the same after a wait."""
     now_ns = time.time_ns()
     young = {file for file in files if (now_ns - file.modified_ns) / 1e9 < seconds}
     if young:
         time.sleep(seconds)
-    return [file for file in files if file not in young or _is_unchanged(file)]
+    waiting = {file for file in young if not file.is_unchanged()}
+    if waiting:
+        names = sorted(file.name for file in waiting)
+        told = ", ".join(names[:TOLD_NAMES]) + (" …" if len(names) > TOLD_NAMES else "")
+        progress.warnings.append(
+            f"{request.pbx.id}: {len(names)} files are being written, and wait: {told}"
+        )
+    return [file for file in files if file not in waiting]
 
 
-def _is_unchanged(file: DroppedFile) -> bool:
-    try:
-        state = file.path.lstat()
-    except FileNotFoundError:
-        return False
-    return (state.st_size, state.st_mtime_ns) == (file.size_bytes, file.modified_ns)
+def _as_dropped(file: DroppedFile, put_away: Callable[[DroppedFile], None] | None) -> DroppedFile:
+    """Return a file of an interval under the name that it had before it was put away."""
+    if put_away is not _rename:
+        return file
+    return replace(file, unit=file.name.removesuffix(READ_SUFFIX))
 
 
 def _is_of(request: FetchRequest, file: DroppedFile, interval: Interval) -> bool:
     """Whether a file is of the interval: by the time in its name, or by its own."""
     written_at = file.modified_at
     pattern = _defaults(request).name_time_pattern
-    match = re.search(pattern, file.name) if pattern else None
+    match = re.search(pattern, uncompressed_name(file.unit)) if pattern else None
     if match:
         try:
             written_at = datetime.strptime(match.group(1), "%Y%m%d%H%M").replace(tzinfo=UTC)
@@ -184,160 +261,48 @@ def _is_of(request: FetchRequest, file: DroppedFile, interval: Interval) -> bool
     return interval.start <= written_at < interval.end
 
 
-def _is_read(request: FetchRequest, file: DroppedFile, before: KnownDelivery | None) -> bool:
-    """Whether IDLAST says that this very state of the file was read."""
-    return (
-        request.idlast is not None
-        and before is not None
-        and before.delivery_id <= int(request.idlast)
-        and (before.size_bytes, before.modified_at) == (file.size_bytes, file.modified_at)
-    )
-
-
-def _deliver(
-    request: FetchRequest, file: DroppedFile, progress: Progress
-) -> Iterator[DeliveryTickets]:
-    before = request.known.current([file.name]).get(file.name)
-    try:
-        with _opened(file) as stream:
-            content = _digest(stream, file, before)
-            if not _is_unchanged(file):
-                return  # written to since: the next pull reads it
-            yield _as_delivery(request, file, stream, content, before, progress)
-        if request.interval is None:
-            progress.after_commit += _put_away(request, file)
-    except OSError as error:
-        progress.warnings.append(f"{request.pbx.id}: {file.path} cannot be read: {error}")
-
-
-def _as_delivery(
-    request: FetchRequest,
-    file: DroppedFile,
-    stream: BinaryIO,
-    content: _Content,
-    before: KnownDelivery | None,
-    progress: Progress,
-) -> DeliveryTickets:
-    """Tell what a file is by its content, and return the tickets that are to be landed."""
-    generation = before.generation if before else 0
-    start, repeated, header = 0, 0, None
-    same = request.known.with_content(content.sha256)
-    own = next((known for known in same if known.unit == file.name), None)
-    if own is not None and (own == before or request.interval is not None):
-        # The same file again: everything that it landed is compared.
-        generation, repeated, header = own.generation, own.repeated_bytes, own.header
-        start = repeated
-    elif same:
-        generation, repeated = generation + 1, file.size_bytes
-        logger.info("%s: %s repeats %s", request.pbx.id, file.name, same[0].unit)
-    elif before is not None and _has_grown(file, content, before):
-        header, repeated = before.header, before.repeated_bytes
-        was_read = request.idlast is not None and before.delivery_id <= int(request.idlast)
-        start = (before.size_bytes or 0) if was_read else repeated
-    else:
-        generation += 1
-        if before is not None:
-            progress.warnings.append(
-                f"{request.pbx.id}: {file.name} came again with other content; it is read as "
-                f"generation {generation}."
-            )
-    framed = frame_file(stream, request.pbx.known_model, start_offset=start, header=header)
-    received_at = min(file.modified_at, datetime.now(UTC))
-    tickets = () if repeated == file.size_bytes else framed.tickets
-    return DeliveryTickets(
-        Delivery(
-            unit=file.name,
-            generation=max(generation, 1),
-            header=framed.header,
-            content_sha256=content.sha256,
-            size_bytes=file.size_bytes,
-            modified_at=file.modified_at,
-            repeated_bytes=repeated,
-        ),
-        bundled(ticket._replace(received_at=received_at) for ticket in tickets),
-    )
-
-
-def _has_grown(file: DroppedFile, content: _Content, before: KnownDelivery) -> bool:
-    """Whether a file is what it was and more.
-
-    If what it was ended in the middle of a line, that line landed cut: the file is then read again
-    as a new generation, where the whole line is a ticket and the others are recognised.
-    """
-    return (
-        file.size_bytes > (before.size_bytes or 0)
-        and content.earlier_sha256 == before.content_sha256
-        and content.earlier_ended_a_line
-    )
-
-
-class _Window:
-    """The bytes of a file that were there when it was looked at; what is appended since waits."""
-
-    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
-        self._file = file
-        self._size_bytes = size_bytes
-
-    def read(self, count: int) -> bytes:
-        return self._file.read(min(count, self._size_bytes - self._file.tell()))
-
-    def seek(self, offset: int) -> int:
-        return self._file.seek(offset)
-
-
-@contextmanager
-def _opened(file: DroppedFile) -> Iterator[BinaryIO]:
-    """Open a file that is still the plain file that was listed; a pipe put there would not end."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(file.path, flags), "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(f"{file.path} is no plain file any more")
-        yield cast("BinaryIO", _Window(stream, file.size_bytes))
-
-
-def _digest(stream: BinaryIO, file: DroppedFile, before: KnownDelivery | None) -> _Content:
-    digest = hashlib.sha256()
-    earlier_sha256, last = None, b"\n"
-    if before is not None and before.size_bytes is not None and before.size_bytes < file.size_bytes:
-        last = _read_into(digest, stream, before.size_bytes) or last
-        earlier_sha256 = digest.hexdigest()
-    _read_into(digest, stream, file.size_bytes)
-    stream.seek(0)
-    return _Content(digest.hexdigest(), earlier_sha256, last in LINE_ENDS)
-
-
-def _read_into(digest: Any, stream: BinaryIO, size_bytes: int) -> bytes:
-    """Feed so many bytes to a digest and return the last one."""
-    last = b""
-    while size_bytes > 0 and (block := stream.read(min(size_bytes, BLOCK_BYTES))):
-        digest.update(block)
-        size_bytes -= len(block)
-        last = block[-1:]
-    return last
-
-
-def _put_away(request: FetchRequest, file: DroppedFile) -> list[Callable[[], None]]:
+def _put_away(pbx: Pbx) -> Callable[[DroppedFile], None] | None:
     """Return what is to be done with a file after the commit."""
-    wish = str(request.pbx.settings.get("after_landing", "keep"))
-    if wish == "keep":
-        return []
-    if wish == "delete":
-        return [lambda: file.path.unlink() if _is_unchanged(file) else None]
-    if wish == "archive":
-        return [lambda: _archive(file) if _is_unchanged(file) else None]
-    raise SourceError(
-        f"{request.pbx.id}: settings.after_landing is {wish!r}; it can be keep, archive or delete."
-    )
+    wish = str(pbx.settings.get("after_landing", "keep"))
+    if wish not in AFTER_LANDING:
+        raise SourceError(
+            f"{pbx.id}: settings.after_landing is {wish!r}; it can be {', '.join(AFTER_LANDING)}."
+        )
+    return AFTER_LANDING[wish]
+
+
+def _delete(file: DroppedFile) -> None:
+    if file.is_unchanged():
+        Path(file.path).unlink()
 
 
 def _archive(file: DroppedFile) -> None:
-    folder = file.path.parent / ARCHIVE_FOLDER
-    folder.mkdir(exist_ok=True)
-    target, number = folder / file.name, 1
-    while target.exists():
+    if file.is_unchanged():
+        folder = Path(file.folder) / ARCHIVE_FOLDER
+        folder.mkdir(exist_ok=True)
+        Path(file.path).rename(_free_path(folder, file.name))
+
+
+def _rename(file: DroppedFile) -> None:
+    if file.is_unchanged():
+        Path(file.path).rename(_free_path(Path(file.folder), file.name, READ_SUFFIX))
+
+
+def _free_path(folder: Path, name: str, suffix: str = "") -> Path:
+    """Return a path that nothing has yet: an older file of that name is never overwritten."""
+    path, number = folder / f"{name}{suffix}", 1
+    while os.path.lexists(path):
         number += 1
-        target = folder / f"{file.name}~{number}"
-    file.path.rename(target)
+        path = folder / f"{name}~{number}{suffix}"
+    return path
+
+
+AFTER_LANDING: dict[str, Callable[[DroppedFile], None] | None] = {
+    "keep": None,
+    "archive": _archive,
+    "rename": _rename,
+    "delete": _delete,
+}
 
 
 def _defaults(request: FetchRequest) -> FileDefaults:
