@@ -47,6 +47,7 @@ docs: env ## Generate the dbt docs site (var/dbt/target) and docs/pbx.md
 bench: env ## Measure collecting, landing and building beside floors of the same run
 	$(BIN)/python -m lab.collector_bench
 	$(BIN)/python -m lab.sql_bench
+	$(BIN)/python -m lab.files_bench
 	$(BIN)/python -m lab.bench
 
 lock: env-develop ## Compile requirements.in to the pinned, hashed requirements.txt (needs uv)
