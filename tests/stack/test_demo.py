@@ -332,6 +332,16 @@ def test_the_pages_are_closed_to_who_is_not_logged_in(
     assert caught.value.code == 401
 
 
+def test_tasks_share_the_imports_of_the_scheduler(
+    stack: Stack, first_run: subprocess.CompletedProcess[str]
+) -> None:
+    (scheduler,) = (
+        process for process in recorded_processes(stack.var) if process.name == "airflow-scheduler"
+    )
+    pid = json.loads(scheduler.pid_file.read_text())["pid"]
+    assert "/pandas/" in Path(f"/proc/{pid}/maps").read_text(), "Great Expectations brings pandas"
+
+
 def test_the_demo_run_again_doubles_nothing(
     stack: Stack, first_run: subprocess.CompletedProcess[str]
 ) -> None:
