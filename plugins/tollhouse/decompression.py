@@ -24,7 +24,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from tollhouse.windows import Window
@@ -102,7 +102,11 @@ def uncompressed_name(name: str) -> str:
 
 @contextmanager
 def unpacked(
-    stream: BinaryIO, name: str, *, maximum_bytes: int = MAXIMUM_BYTES
+    stream: BinaryIO,
+    name: str,
+    *,
+    maximum_bytes: int = MAXIMUM_BYTES,
+    folder: Path | None = None,
 ) -> Iterator[Sequence[Member]]:
     """Decompress a file and give the files in it, which are gone afterwards.
 
@@ -110,12 +114,14 @@ def unpacked(
         stream: a compressed file, opened in binary mode, at its beginning.
         name: of the file.
         maximum_bytes: of all contents together.
+        folder: where there is room for them; by default that of temporary files, which may be in
+            memory.
 
     Raises:
         DecompressionError: it is damaged, cut short, encrypted or nested, or its content is larger
             than allowed.
     """
-    with tempfile.TemporaryFile() as content:
+    with tempfile.TemporaryFile(dir=folder) as content:
         yield _members(stream, name, cast("BinaryIO", content), maximum_bytes)
 
 

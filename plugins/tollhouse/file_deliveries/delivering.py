@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,13 @@ from typing import BinaryIO, Generic, NamedTuple, cast
 from tollhouse.bundles import Bundle
 from tollhouse.decompression import LONGEST_MAGIC_BYTES, Member, is_compressed, unpacked
 from tollhouse.file_deliveries.listing import File, FileToDeliver
-from tollhouse.file_deliveries.recognition import Content, Reading, digest, recognise
+from tollhouse.file_deliveries.recognition import (
+    Content,
+    Reading,
+    digest,
+    recognise,
+    rotated_from,
+)
 from tollhouse.framing_in_bundles import frame_in_bundles
 from tollhouse.landing import Delivery, DeliveryTickets, KnownDelivery, SmallDeliveries
 from tollhouse.transports import FetchRequest, Progress
@@ -25,6 +31,9 @@ SMALL_FILE_BYTES = 1 << 20
 #: ... and handed over with others, up to so many of them or so many bytes.
 GROUP_FILES = 1_000
 GROUP_BYTES = 8 << 20
+#: So many generations of a log are looked at to see whether it was renamed: the newest may be what
+#: was begun in its place.
+ROTATED_GENERATIONS = 3
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +73,30 @@ def _chunks(files: Iterable[File]) -> Iterator[list[File]]:
         yield list(chunk.values())
 
 
+class _Past(NamedTuple):
+    """What raw knows of a file's name.
+
+    Attributes:
+        before: the newest generation of it.
+        rotated: the newest generations of the name that it may have had before.
+    """
+
+    before: KnownDelivery | None = None
+    rotated: Sequence[KnownDelivery] = ()
+
+    @property
+    def earlier(self) -> list[KnownDelivery]:
+        """What the file may go on from."""
+        return [*self.rotated] if self.before is None else [self.before, *self.rotated]
+
+
 class _SmallFile(NamedTuple):
     """A file that was read into memory."""
 
     file: FileToDeliver
     data: bytes
     content: Content
-    before: KnownDelivery | None
+    past: _Past
 
 
 @dataclass
@@ -85,10 +111,10 @@ class _Delivering(Generic[File]):
 
     def deliver(self, files: list[File]) -> Iterator[HandedOver]:
         """Yield the deliveries of a portion of files."""
-        known = self.request.known.current([file.unit for file in files])
+        pasts = self._pasts([file.unit for file in files])
         for file in files:
             try:
-                yield from self._deliver_file(file, known.get(file.unit))
+                yield from self._deliver_file(file, pasts[file.unit])
             except OSError as error:
                 self.progress.warnings.append(
                     f"{self.request.pbx.id}: {file.unit} cannot be read, and waits: {error}"
@@ -99,14 +125,23 @@ class _Delivering(Generic[File]):
             self.progress.after_commit.append(step)
         self.landed = []
 
-    def _deliver_file(self, file: File, before: KnownDelivery | None) -> Iterator[HandedOver]:
+    def _pasts(self, units: list[str]) -> dict[str, _Past]:
+        known = self.request.known
+        current = known.current(units)
+        origins = {unit: origin for unit in units if (origin := rotated_from(unit)) is not None}
+        rotated = known.newest_generations(sorted(set(origins.values())), ROTATED_GENERATIONS)
+        return {
+            unit: _Past(current.get(unit), rotated.get(origins.get(unit, ""), ())) for unit in units
+        }
+
+    def _deliver_file(self, file: File, past: _Past) -> Iterator[HandedOver]:
         with closing(file.open()) as opened:
             if file.size_bytes <= SMALL_FILE_BYTES:
                 data = opened.read(file.size_bytes)
                 if not is_compressed(data):
-                    content = digest(io.BytesIO(data), len(data), before)
+                    content = digest(io.BytesIO(data), file.size_bytes, past.earlier)
                     if self._is_as_listed(file, content):
-                        self.small.append(_SmallFile(file, data, content, before))
+                        self.small.append(_SmallFile(file, data, content, past))
                         self.small_bytes += len(data)
                         self.landed.append(file)
                     if self.small_bytes >= GROUP_BYTES:
@@ -118,7 +153,7 @@ class _Delivering(Generic[File]):
             head = stream.read(LONGEST_MAGIC_BYTES)
             stream.seek(0)
             deliver = self._deliver_compressed if is_compressed(head) else self._deliver_large
-            yield from deliver(file, stream, before)
+            yield from deliver(file, stream, past)
 
     def _is_as_listed(self, file: FileToDeliver, content: Content) -> bool:
         if content.size_bytes == file.size_bytes and file.is_unchanged():
@@ -137,7 +172,7 @@ class _Delivering(Generic[File]):
         deliveries = []
         for one in small:
             same = holders.setdefault(one.content.sha256, [])
-            reading = self._recognise(one.file, one.content, one.before, same)
+            reading = self._recognise(one.file, one.content, one.past, same)
             stream = io.BytesIO(one.data)
             delivery, bundles = self._as_delivery(one.file, stream, one.content, reading)
             deliveries.append((delivery, tuple(bundles)))
@@ -146,24 +181,24 @@ class _Delivering(Generic[File]):
         yield SmallDeliveries(deliveries)
 
     def _deliver_large(
-        self, file: File, stream: BinaryIO, before: KnownDelivery | None
+        self, file: File, stream: BinaryIO, past: _Past
     ) -> Iterator[DeliveryTickets]:
-        content = digest(stream, file.size_bytes, before)
+        content = digest(stream, file.size_bytes, past.earlier)
         if not self._is_as_listed(file, content):
             return
         same = self.request.known.with_contents([content.sha256]).get(content.sha256, [])
-        reading = self._recognise(file, content, before, same)
+        reading = self._recognise(file, content, past, same)
         yield DeliveryTickets(*self._as_delivery(file, stream, content, reading))
         self.landed.append(file)
 
     def _deliver_compressed(
-        self, file: File, stream: BinaryIO, before: KnownDelivery | None
+        self, file: File, stream: BinaryIO, past: _Past
     ) -> Iterator[HandedOver]:
         """Yield a compressed file, which has no tickets of its own, and then the files in it."""
-        content = digest(stream, file.size_bytes, None)
+        content = digest(stream, file.size_bytes, ())
         same = self.request.known.with_contents([content.sha256]).get(content.sha256, [])
         own = next((known for known in same if known.unit == file.unit), None)
-        generation = own.generation if own else (before.generation if before else 0) + 1
+        generation = own.generation if own else (past.before.generation if past.before else 0) + 1
         is_repeated = bool(same) and own is None
         repeated_bytes = content.size_bytes if is_repeated else 0
         itself = _delivery(file, content, Reading(generation, repeated_bytes=repeated_bytes), None)
@@ -172,7 +207,7 @@ class _Delivering(Generic[File]):
                 yield SmallDeliveries([(itself, ())])
                 self.landed.append(file)
             return
-        with unpacked(stream, file.unit) as members:
+        with unpacked(stream, file.unit, folder=self.request.settings.var) as members:
             if not self._is_as_listed(file, content):
                 return
             yield SmallDeliveries([(itself, ())])
@@ -184,15 +219,16 @@ class _Delivering(Generic[File]):
         self,
         file: FileToDeliver,
         content: Content,
-        before: KnownDelivery | None,
+        past: _Past,
         same: list[KnownDelivery],
     ) -> Reading:
         pbx_id = self.request.pbx.id
         reading = recognise(
             file.unit,
             content,
-            before,
+            past.before,
             same,
+            past.rotated,
             idlast=self.request.idlast,
             is_interval=self.request.interval is not None,
         )

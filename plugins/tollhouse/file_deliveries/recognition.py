@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tollhouse.landing import KnownDelivery
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 LINE_ENDS = (b"\n", b"\r")
+#: A number or a date that a log got at its end, or before its suffix.
+ROTATED = re.compile(r"(?P<name>.+?)[-._~]\d[-._\dT]*(?P<suffix>\.[A-Za-z]+)?$")
+
+
+class Beginning(NamedTuple):
+    """The first bytes of a file, as many as another state of it had."""
+
+    sha256: str
+    ends_a_line: bool
 
 
 @dataclass(frozen=True)
@@ -23,25 +33,24 @@ class Content:
     Attributes:
         size_bytes: of all of it.
         sha256: digest of all of it.
-        earlier_sha256: digest of as many bytes as there were last time.
-        earlier_ended_a_line: whether no line was cut there.
+        beginnings: by their size.
     """
 
     size_bytes: int
     sha256: str
-    earlier_sha256: str | None = None
-    earlier_ended_a_line: bool = True
+    beginnings: Mapping[int, Beginning]
 
-    def has_grown_from(self, before: KnownDelivery) -> bool:
-        """Whether the file is what it was and more.
+    def goes_on_from(self, before: KnownDelivery) -> bool:
+        """Whether the file is what a delivery was and more.
 
-        If what it was ended in the middle of a line, that line landed cut: the file is then read
+        If what that was ended in the middle of a line, that line landed cut: the file is then read
         again as a new generation, where the whole line is a ticket and the others are recognised.
         """
+        beginning = self.beginnings.get(before.size_bytes or 0)
         return (
-            self.size_bytes > (before.size_bytes or 0)
-            and self.earlier_sha256 == before.content_sha256
-            and self.earlier_ended_a_line
+            beginning is not None
+            and beginning.ends_a_line
+            and beginning.sha256 == before.content_sha256
         )
 
 
@@ -66,26 +75,46 @@ class Reading:
     is_replaced: bool = False
 
 
-def digest(stream: BinaryIO, size_bytes: int, before: KnownDelivery | None) -> Content:
-    """Read a file to its end for its digests; it stands at its beginning again afterwards."""
+def digest(stream: BinaryIO, size_bytes: int, earlier: Iterable[KnownDelivery]) -> Content:
+    """Read a file to its end for its digests; it stands at its beginning again afterwards.
+
+    Args:
+        stream: the file, at its beginning.
+        size_bytes: its size; a file that holds less has been cut since, which its content tells.
+        earlier: deliveries that it may go on from.
+    """
     whole = hashlib.sha256()
-    earlier_sha256, last = None, b"\n"
-    if before is not None and before.size_bytes is not None and before.size_bytes < size_bytes:
-        last = _read_into(whole, stream, before.size_bytes) or last
-        earlier_sha256 = whole.hexdigest()
-    _read_into(whole, stream, size_bytes)
+    beginnings: dict[int, Beginning] = {}
+    read_bytes, last = 0, b""
+    sizes = {one.size_bytes for one in earlier if one.size_bytes}
+    for size in sorted(size for size in sizes if size < size_bytes):
+        count, last = _read_into(whole, stream, size - read_bytes)
+        read_bytes += count
+        if read_bytes == size:
+            beginnings[size] = Beginning(whole.hexdigest(), last in LINE_ENDS)
+    count, _ = _read_into(whole, stream, size_bytes - read_bytes)
     stream.seek(0)
-    return Content(size_bytes, whole.hexdigest(), earlier_sha256, last in LINE_ENDS)
+    return Content(read_bytes + count, whole.hexdigest(), beginnings)
 
 
-def _read_into(digest: _Hash, stream: BinaryIO, size_bytes: int) -> bytes:
-    """Feed so many bytes to a digest and return the last one."""
-    last = b""
-    while size_bytes > 0 and (block := stream.read(min(size_bytes, BLOCK_BYTES))):
+def _read_into(digest: _Hash, stream: BinaryIO, size_bytes: int) -> tuple[int, bytes]:
+    """Feed so many bytes to a digest; return how many there were, and the last one."""
+    left, last = size_bytes, b""
+    while left > 0 and (block := stream.read(min(left, BLOCK_BYTES))):
         digest.update(block)
-        size_bytes -= len(block)
+        left -= len(block)
         last = block[-1:]
-    return last
+    return size_bytes - left, last
+
+
+def rotated_from(unit: str) -> str | None:
+    """Return what a file may have been called before it was rotated: ``cdr.log`` of ``cdr.log.1``.
+
+    A log that is renamed when a new one begins holds what was read of it and what was written
+    since the last pull.
+    """
+    found = ROTATED.match(unit)
+    return found["name"] + (found["suffix"] or "") if found else None
 
 
 def recognise(
@@ -93,6 +122,7 @@ def recognise(
     content: Content,
     before: KnownDelivery | None,
     same: Sequence[KnownDelivery],
+    rotated: Sequence[KnownDelivery] = (),
     *,
     idlast: str | None,
     is_interval: bool,
@@ -104,6 +134,7 @@ def recognise(
         content: what is in it.
         before: the newest generation of that name.
         same: the deliveries of this very content, of any name.
+        rotated: the deliveries of the name that it may have had before it was rotated.
         idlast: where IDLAST stands.
         is_interval: whether a stretch of time is read again, old generations too.
     """
@@ -114,7 +145,7 @@ def recognise(
         return Reading(own.generation, own.repeated_bytes, own.repeated_bytes, own.header)
     if same:
         return Reading(generation + 1, repeated_bytes=content.size_bytes, repeats=same[0].unit)
-    if before is not None and content.has_grown_from(before):
+    if before is not None and content.goes_on_from(before):
         was_read = idlast is not None and before.delivery_id <= int(idlast)
         return Reading(
             generation,
@@ -122,4 +153,8 @@ def recognise(
             before.repeated_bytes,
             before.header,
         )
+    origin = next((known for known in rotated if content.goes_on_from(known)), None)
+    if origin is not None:
+        size = origin.size_bytes or 0
+        return Reading(generation + 1, size, size, origin.header)
     return Reading(generation + 1, is_replaced=before is not None)

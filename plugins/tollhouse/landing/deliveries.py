@@ -198,6 +198,22 @@ class KnownDeliveries:
         )
         return {unit: UnitState(*state) for unit, *state in rows}
 
+    def newest_generations(
+        self, units: Sequence[str], count: int
+    ) -> dict[str, list[KnownDelivery]]:
+        """Return the newest generations of each unit that raw knows, so many, the newest first."""
+        if not units:
+            return {}
+        found = self._select(
+            sql.SQL("unit = any(%(units)s) order by unit, generation desc"), {"units": list(units)}
+        )
+        generations: dict[str, list[KnownDelivery]] = {}
+        for delivery in found:
+            newest = generations.setdefault(delivery.unit, [])
+            if len(newest) < count:
+                newest.append(delivery)
+        return generations
+
     def with_contents(self, digests: Sequence[str]) -> dict[str, list[KnownDelivery]]:
         """Return the deliveries, of any name, that hold exactly one of these contents."""
         found = self._select(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 
+from tollhouse.decompression import DecompressionError
 from tollhouse.framing import NAMES_LINE, frame_file
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.pbx import FileDefaults
@@ -20,7 +20,8 @@ from tollhouse.pbx_check.report import (
     age_step,
 )
 from tollhouse.settings import Settings
-from tollhouse.transports.dropped_files import ARCHIVE_FOLDER
+from tollhouse.transports.dropped_files.listing import names_to_read
+from tollhouse.transports.dropped_files.putting_away import ARCHIVE_FOLDER
 
 #: Only so many of the newest files are opened in search of tickets: empty ones are ordinary.
 OPENED_FILES = 50
@@ -49,8 +50,9 @@ def check_folder(report: Report, pbx: Pbx, settings: Settings, landed: Landed) -
     folder = settings.var / str(named)
     files = _files_of(report, folder)
     pattern = str(pbx.settings.get("pattern", defaults.pattern))
-    matching = _matching(files, pattern, defaults.ignored_pattern)
-    archived = _archived_files(folder, pattern, defaults.ignored_pattern)
+    is_named = names_to_read(pbx, defaults)
+    matching = [path for path in files if is_named(path.name)]
+    archived = [path for path in _archived_files(folder) if is_named(path.name)]
     if not matching and not archived:
         others = ", ".join(sorted(path.name for path in files)[:3])
         raise StepFailedError(
@@ -106,22 +108,12 @@ def _files_of(report: Report, folder: Path) -> list[Path]:
     return files
 
 
-def _matching(files: list[Path], pattern: str, ignored_pattern: str | None) -> list[Path]:
-    return [
-        path
-        for path in files
-        if fnmatchcase(path.name, pattern)
-        and not (ignored_pattern and fnmatchcase(path.name, ignored_pattern))
-    ]
-
-
-def _archived_files(folder: Path, pattern: str, ignored_pattern: str | None) -> list[Path]:
+def _archived_files(folder: Path) -> list[Path]:
     archive = folder / ARCHIVE_FOLDER
     try:
-        files = [path for path in archive.iterdir() if path.is_file() and not path.is_symlink()]
+        return [path for path in archive.iterdir() if path.is_file() and not path.is_symlink()]
     except OSError:
         return []  # the folder itself could be read: an archive that cannot is no fault of the PBX
-    return _matching(files, pattern, ignored_pattern)
 
 
 def _modified_at(path: Path) -> datetime:
@@ -140,6 +132,12 @@ def _check_content(report: Report, pbx: Pbx, newest_first: list[Path]) -> None:
                 "rights",
                 f"{path.name} may not be read by this account",
                 "Let the FTP account create files that its group may read (umask 007 or 027).",
+            ) from error
+        except DecompressionError as error:
+            raise StepFailedError(
+                "files",
+                f"{path.name} cannot be decompressed: {error}",
+                "The other files land; this one waits until it is whole, or is taken away.",
             ) from error
         if pbx.known_model.framing.kind == "header_lines":
             _require_header(path, framed.header)
