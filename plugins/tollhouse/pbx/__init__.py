@@ -18,6 +18,7 @@ FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents
 DialogueName = Literal["lines", "login", "oxe_blocks", "documents"]
 ApiName = Literal["wazo", "grandstream"]
 Completion = Literal["stable", "renamed"]
+RemoteProtocol = Literal["ftp", "ftps", "sftp", "http", "https"]
 
 
 @dataclass(frozen=True)
@@ -142,12 +143,16 @@ class FileDefaults:
             the same for a while) or ``renamed`` (it bears another name until then: one that ends in
             ``.tmp``, ``.part`` or the like, or begins with a dot or a tilde, is never read, and any
             other at once).
+        remote_protocol: by what the files are fetched where they stay on the PBX.
+        remote_folder: where they lie there; empty where each site has its own.
     """
 
     pattern: str
     ignored_pattern: str | None = None
     name_time_pattern: str | None = None
     complete: Completion = "stable"
+    remote_protocol: RemoteProtocol = "sftp"
+    remote_folder: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import base64
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -246,6 +246,15 @@ class HttpsClient:
         )
 
     def _once(self, ask: Ask, url: str, parameters: Mapping[str, str] | None) -> Answer:
+        with self._answered(ask, url, parameters) as response:
+            body = self._read(response.raw)
+            return Answer(response.status_code, response.headers, body)
+
+    @contextmanager
+    def _answered(
+        self, ask: Ask, url: str, parameters: Mapping[str, str] | None
+    ) -> Iterator[requests.Response]:
+        """Make a request and give the answer, its body not read yet."""
         try:
             response = self._session.request(
                 ask.method,
@@ -258,12 +267,13 @@ class HttpsClient:
                 timeout=self._patience.timeout_seconds,
             )
             with closing(response):
-                body = self._read(response.raw)
-            return Answer(response.status_code, response.headers, body)
+                yield response
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Without the cause: what libraries say of a connection may quote a proxy's password.
-            fault = fault_of(error, self.reach, self._patience.timeout_seconds)
-            raise self.error(fault) from None
+            raise self.error(self._fault_of(error)) from None
+
+    def _fault_of(self, error: Exception) -> Fault:
+        return fault_of(error, self.reach, self._patience.timeout_seconds)
 
     def _read(self, raw: urllib3.BaseHTTPResponse) -> bytes:
         """Read an answer as it comes, so that one that only trickles ends in time too."""
