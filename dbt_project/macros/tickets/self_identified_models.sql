@@ -5,5 +5,6 @@
 {% macro self_identified_models() %}
     {{ return({
         'grandstream_ucm': 'unique id of the channel and record number; its many connections share a segment of the spool',
+        'threecx': 'number and id of the call; by a file of its own, a log or a socket the record is the same',
     }) }}
 {% endmacro %}

@@ -13,6 +13,7 @@
     ref('stg_aastra_a5000__tickets'),
     ref('stg_alcatel_oxe__tickets'),
     ref('stg_alcatel_oxe_ahl__tickets'),
+    ref('stg_asterisk_csv__tickets'),
     ref('stg_asterisk_mysql__tickets'),
     ref('stg_avaya_ipoffice__tickets'),
     ref('stg_cisco_cucm__tickets'),
@@ -25,6 +26,7 @@
     ref('stg_shoretel__tickets'),
     ref('stg_siemens_hipath__tickets'),
     ref('stg_telnowedge__tickets'),
+    ref('stg_threecx__tickets'),
     ref('stg_unify_openscape__tickets'),
     ref('stg_wazo__tickets'),
 ] -%}
