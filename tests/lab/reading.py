@@ -22,12 +22,16 @@ Row = dict[str, Any]
 
 
 def parsed_beside_truth(
-    warehouse: Settings, model_id: str, truth: Iterable[TicketTruth]
+    warehouse: Settings,
+    model_id: str,
+    truth: Iterable[TicketTruth],
+    *,
+    trunks: tuple[str, ...] = (),
 ) -> tuple[list[Row], list[Row]]:
     """Return both as rows of the columns that both know; of what is ignored the state alone."""
     truth = list(truth)
     received_at = datetime.fromisoformat(max(ticket.written_at for ticket in truth))
-    assumed = AssumedPbx(known_model(model_id), "Europe/Paris", "FR", received_at)
+    assumed = AssumedPbx(known_model(model_id), "Europe/Paris", "FR", received_at, trunks)
     tickets = [Ticket(number, ticket.ticket) for number, ticket in enumerate(truth)]
     with connect(LOADER, settings=warehouse, autocommit=True) as connection:
         parsed = parse_tickets(connection, assumed, tickets)
