@@ -21,6 +21,9 @@ from tollhouse.decompression import (
     uncompressed_name,
     unpacked,
 )
+from tollhouse.decompression import (
+    contents as files_in,
+)
 
 TEXT = b"ED5.2 a ticket of an OXE\n" * 8
 BLOCK_MODE_16_BITS = 0x90
@@ -160,6 +163,16 @@ def test_one_file_alone_can_be_asked_for() -> None:
     assert decompressed(io.BytesIO(zipped(("cdr_1", TEXT)))).read() == TEXT
     with pytest.raises(DecompressionError, match="holds 2 files"):
         decompressed(io.BytesIO(zipped(("cdr_1", TEXT), ("cdr_2", TEXT))))
+
+
+def test_files_are_given_one_after_the_other_whether_compressed_or_not() -> None:
+    for data, expected in {
+        TEXT: [TEXT],
+        gzip.compress(TEXT): [TEXT],
+        zipped(("b", b"2"), ("a", TEXT)): [TEXT, b"2"],
+    }.items():
+        with files_in(io.BytesIO(data), "file") as streams:
+            assert [stream.read() for stream in streams] == expected
 
 
 def test_a_name_loses_the_suffix_of_its_compression_alone() -> None:

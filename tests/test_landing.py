@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from tollhouse.landing import (
     KnownDeliveries,
     LandedBatch,
     LandingBusyError,
+    SmallDeliveries,
     land,
     landing_lock,
     says_the_same,
@@ -141,6 +143,35 @@ def test_the_ledger_says_from_where_to_where_each_delivery_was_read(warehouse: S
         "select first_ordinal, last_ordinal, rows_read, rows_inserted from raw.batch_deliveries"
     )
     assert rows(warehouse, ledger) == [(0, 9, 3, 3)]
+
+
+def test_small_deliveries_land_together_whatever_raw_has_of_each(warehouse: Settings) -> None:
+    landed(warehouse, tickets(1, 3), Delivery("b"))
+    several = SmallDeliveries(
+        [
+            (Delivery("c"), tuple(bundled(tickets(5, text="new")))),
+            (Delivery("b"), tuple(bundled(chain(tickets(1, 2), tickets(3, text="other"))))),
+            (Delivery("empty"), ()),
+            (Delivery("b", generation=2), tuple(bundled(tickets(1, text="again")))),
+            (Delivery("a"), tuple(bundled(tickets(7, 7, text="twice")))),
+        ]
+    )
+    with connection_of(warehouse) as connection:
+        result = land(connection, START, [several])
+    assert (result.rows_read, result.rows_inserted) == (7, 4)
+    assert (result.rows_already_there, result.rows_conflicting) == (2, 1)
+    found = rows(
+        warehouse,
+        "select unit, generation, array_agg(body order by ordinal) from raw.deliveries "
+        "left join raw.tickets using (delivery_id) group by delivery_id order by delivery_id",
+    )
+    assert found == [
+        ("b", 1, ["ticket 1", "ticket 2", "ticket 3"]),
+        ("c", 1, ["new 5"]),
+        ("empty", 1, [None]),
+        ("b", 2, ["again 1"]),
+        ("a", 1, ["twice 7"]),
+    ]
 
 
 def test_a_new_generation_of_a_unit_begins_afresh(warehouse: Settings) -> None:

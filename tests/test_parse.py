@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,20 @@ def test_trunks_and_settings_are_those_of_the_command(warehouse: Settings, tmp_p
     assert [ticket["ordinal"] for ticket in printed(with_trunk)] == [7, 7]
 
 
-def test_nothing_is_left_behind(warehouse: Settings) -> None:
+def test_an_archive_is_parsed_file_by_file_and_nothing_is_left_behind(
+    warehouse: Settings, tmp_path: Path
+) -> None:
+    archive = tmp_path / "february.zip"
+    with zipfile.ZipFile(archive, "w") as files:
+        files.write(MITEL, "first")
+        files.write(MITEL, "second")
+
     with connect(LOADER, settings=warehouse, autocommit=True) as connection:
         before = connection.execute(LEFT_BEHIND).fetchall()
-        parse(warehouse, "--model", "mitel_3300", str(MITEL))
+        done = parse(warehouse, "--model", "mitel_3300", str(archive))
         after = connection.execute(LEFT_BEHIND).fetchall()
 
+    assert done.stderr.endswith("february.zip: 8 ticket\n")
     assert after == before
 
 

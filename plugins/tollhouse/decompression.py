@@ -125,6 +125,22 @@ def unpacked(
         yield _members(stream, name, cast("BinaryIO", content), maximum_bytes)
 
 
+@contextmanager
+def contents(stream: BinaryIO, name: str) -> Iterator[Iterator[BinaryIO]]:
+    """Give what is in a file, one after the other: the file itself when it is not compressed.
+
+    Raises:
+        DecompressionError: as ``unpacked``.
+    """
+    head = stream.read(LONGEST_MAGIC_BYTES)
+    stream.seek(0)
+    if not is_compressed(head):
+        yield iter((stream,))
+        return
+    with unpacked(stream, name) as members:
+        yield (member.open() for member in members)
+
+
 def decompressed(stream: BinaryIO, *, maximum_bytes: int = MAXIMUM_BYTES) -> BinaryIO:
     """Return a file as its PBX wrote it before compressing it.
 

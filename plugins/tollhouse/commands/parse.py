@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -20,6 +21,7 @@ import psycopg
 from babel import Locale
 from rich.console import Console
 
+from tollhouse.decompression import DecompressionError, contents
 from tollhouse.embedded.scratch import scratch_warehouse
 from tollhouse.parsing import (
     AssumedPbx,
@@ -48,7 +50,8 @@ def run(
     """Parse files of raw tickets and print what the staging view of their model makes of them.
 
     Args:
-        files: as the PBX gave them; for SQL and API models one JSON object a line.
+        files: as the PBX gave them, compressed or not; for SQL and API models one JSON object a
+            line.
         model: id of the model of PBX.
         timezone: of the PBX.
         country: of the PBX, ISO 3166.
@@ -80,10 +83,15 @@ def run(
 
 def _parse(connection: psycopg.Connection, assumed: AssumedPbx, path: Path) -> Counter[str]:
     states: Counter[str] = Counter()
-    with path.open("rb") as stream:
-        for ticket in parse_file(connection, assumed, stream):
-            states[ticket.state] += 1
-            _write(json.dumps(ticket.columns, ensure_ascii=False) + "\n")
+    try:
+        with path.open("rb") as file, contents(file, path.name) as streams:
+            for ticket in chain.from_iterable(
+                parse_file(connection, assumed, stream) for stream in streams
+            ):
+                states[ticket.state] += 1
+                _write(json.dumps(ticket.columns, ensure_ascii=False) + "\n")
+    except DecompressionError as error:
+        raise ParsingError(f"{path}: {error}") from error
     _write("", flush=True)
     return states
 
