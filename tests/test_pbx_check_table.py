@@ -111,6 +111,31 @@ def test_an_unreadable_query_of_the_entry_is_told(fonisk: Settings) -> None:
     assert "no LIMIT" in found(report, "query")
 
 
+def test_names_of_users_that_nobody_would_read_are_told(fonisk: Settings) -> None:
+    query = "select c.*, u.number from cdr c left join user u on c.id_user = u.id_user"
+    report = check_pbx("site", changed(fonisk, {"model": "fonisk", "settings": {"query": query}}))
+    assert failed_step(report) == "query"
+    assert "'number', which is not read" in found(report, "query")
+    assert "as user_number" in found(report, "query")
+
+
+def test_a_setting_that_does_not_hold_is_told_before_anything_is_asked(fonisk: Settings) -> None:
+    entry = {"model": "fonisk", "settings": {"page_rows": "many"}}
+    report = check_pbx("site", changed(fonisk, entry))
+    assert failed_step(report) == "settings"
+    assert "name" not in {step.name for step in report.steps}
+    assert "'many'; it must be a whole number" in found(report, "settings")
+
+
+def test_a_key_that_does_not_name_each_row_is_told(mariadb: MariaDb, fonisk: Settings) -> None:
+    key = "id_cdr int not null, drop primary key, add index (id_cdr)"
+    mariadb.run(f"alter table cdr modify {key}", "update cdr set id_cdr = -1", database=DATABASE)
+    report = check_pbx("site", fonisk)
+    told = [step.found for step in report.steps if step.name == "id column"]
+    assert told[0].startswith("'id_cdr' may be the same in two rows")
+    assert "ids below zero, down to -1" in told[1]
+
+
 def changed(settings: Settings, entry: dict[str, Any]) -> Settings:
     """Return the installation with another entry, its connection kept."""
     kept = settings.connections_file.read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import Any
 
 from tests.installed import bodies, pbx_of
@@ -25,6 +26,7 @@ class Asterisk(Puller):
         self.database = server.make_database(columns)
         self.server = server
         self.model = model
+        self.minutes = count()
         super().__init__(settings, pbx_of(model), server.connection(self.database))
 
     def set(self, **settings: Any) -> None:
@@ -36,9 +38,13 @@ class Asterisk(Puller):
         self.server.run(*statements, database=self.database)
 
     def call(self, *sources: str) -> None:
-        """Write a row per caller."""
+        """Write a row per caller, a minute later each."""
         for source in sources:
-            self.run(f"insert into cdr (src, start) values ('{source}', '2026-02-04 13:34:00')")
+            self.run(f"insert into cdr (src, start) values ('{source}', {self.later()})")
+
+    def later(self) -> str:
+        """Return the time of one more call, as SQL."""
+        return f"timestamp '2026-02-04 13:34:00' + interval {next(self.minutes)} minute"
 
     def session(self) -> Session:
         """Log in as a pull does."""

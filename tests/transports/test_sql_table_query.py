@@ -44,7 +44,7 @@ class Fonisk(Asterisk):
     def call_of(self, source: str, user: object = "null", group: object = "null") -> None:
         self.run(
             "insert into cdr (calldate, src, dst, id_user, id_user_group, id_subsidiary) values "
-            f"('2026-02-04 13:34:00', '{source}', '0199001234', {user}, {group}, 1)"
+            f"({self.later()}, '{source}', '0199001234', {user}, {group}, 1)"
         )
 
     def landed(self) -> list[dict[str, object]]:
@@ -165,6 +165,7 @@ def test_a_query_that_cannot_be_read_is_refused_before_any_row(fonisk: Fonisk) -
         ),
         "select c.*, s.title from cdr c, subsidiary s": "Unknown column 's.title'.* as …",
         "select * from cdr natural join nothing": r"nothing' doesn't exist.* without it",
+        "select c.*, u.firstname from cdr c, user u": "'firstname'.* Write … as user_firstname",
         "select * from cdr where": "SQL syntax.* Correct settings.query",
     }
     with fonisk.session() as session:

@@ -92,6 +92,11 @@ inner join raw.tickets as tickets
     and wanted.delivery_id = tickets.delivery_id
     and wanted.ordinal = tickets.ordinal
 """
+EXTENT = """
+select coalesce(min(ordinal), 0), coalesce(max(ordinal), -1)
+from raw.tickets
+where model = %s and delivery_id = %s
+"""
 HIGHEST_ORDINALS = """
 select wanted.delivery_id, highest.ordinal
 from unnest(%s::int[]) as wanted (delivery_id)
@@ -189,6 +194,16 @@ class KnownDeliveries:
         )
         return {delivery.unit: delivery for delivery in found}
 
+    def generations(self, unit: str) -> list[KnownDelivery]:
+        """Return all generations of a unit, the newest first."""
+        return self._select(sql.SQL("unit = %(unit)s order by generation desc"), {"unit": unit})
+
+    def extent(self, delivery_id: int) -> tuple[int, int]:
+        """Return the lowest and highest ordinal of a delivery; 0 and -1 if it has no ticket."""
+        (extent,) = self._connection.execute(EXTENT, [self._model_id, delivery_id])
+        lowest, highest = extent
+        return lowest, highest
+
     def states(self, units: Sequence[str]) -> dict[str, UnitState]:
         """Return of the newest generation of many units what a listing is compared with."""
         rows = self._connection.execute(
@@ -235,6 +250,15 @@ class KnownDeliveries:
         keys = [(delivery_id, ordinal) for ordinal in ordinals]
         held = held_bodies(self._connection, self._model_id, keys)
         return {ordinal: body for (_, ordinal), body in held.items()}
+
+    def in_conflict(self, delivery_id: int, ordinals: Sequence[int]) -> set[int]:
+        """Return those of the ordinals under which another body came, too."""
+        found = self._connection.execute(
+            "select distinct ordinal from raw.conflicts "
+            "where delivery_id = %s and ordinal = any(%s::bigint[])",
+            [delivery_id, list(ordinals)],
+        )
+        return {ordinal for (ordinal,) in found}
 
     def _select(self, condition: sql.SQL, values: dict[str, object]) -> list[KnownDelivery]:
         query = sql.SQL(

@@ -85,8 +85,9 @@ file of the authority. `settings` of the entry may hold `table`, `key` (another 
   one read. Each pull therefore reads a stretch of ids again; nothing doubles.
 - FreePBX may fill `transient_cdr` with a copy of recent rows: never read both.
 - A primary key on `start`, met on some systems, loses the second of two calls of the same second.
-- Emptying the table or restarting its auto-increment is noticed: it is read from its beginning, as
-  a new generation.
+- An emptied table, or ids that are given out again after the last rows were deleted (MySQL before
+  8.0 and MariaDB before 10.2.4 do, when they start), are noticed: from the first such id on the
+  table is read as a new generation. Rows that were deleted stay tickets.
 
 ## What the rows hold
 

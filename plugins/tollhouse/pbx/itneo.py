@@ -100,8 +100,9 @@ An entry can ask otherwise. With a table `subsidiary`:
   by itself. Tables that such a query joins by `WHERE` or `INNER JOIN` **lose calls**: those whose
   user, group or subsidiary is missing. With left joins each row comes once.
 - **Settle the query before the first pull**: `tollhouse pbx check` shows rows and lands none. What
-  is in raw stays as it was read. A column that is added later serves the rows to come; other values
-  for rows already read look like another table, which is read from its beginning.
+  is in raw stays as it was read. A column that is added later serves the rows to come, and so do
+  other values: the pull warns once, and keeps the other form of the rows that it read again in
+  `raw.conflicts`. Only a warehouse without these rows takes all of them in the new form.
 
 The query is checked when the DAG starts and by `tollhouse pbx check`; the error says what is wrong.
 
@@ -115,7 +116,8 @@ The query is checked when the DAG starts and by `tollhouse pbx check`; the error
 - Without a column `linkedid` the legs of a call are tied by `uniqueid`: a transfer with
   consultation falls into two calls. What it costs does not change.
 - **Ids are given at insert and seen at commit**: each pull reads a stretch of ids again; nothing
-  doubles. An emptied table or a restarted counter is noticed, and read as a new generation.
+  doubles. An emptied table, or ids that are given out again after the last rows were deleted (old
+  servers do, when they start), are noticed: from the first one on it is read as a new generation.
 - Two rows of `user` with one `id_user` do not double a call: the first is kept, and the pull warns.
 - A page is quick when `id_cdr` and the ids of the other tables are keys.
 

@@ -90,8 +90,9 @@ That takes one right more, which leaves the passwords in that table out:
 - **The query of the program that Tollhouse replaces**, or of the vendor, can be used. Its `@IDLAST`
   may stay; `LIMIT` and `ORDER BY` must go: Tollhouse pages and orders by itself.
 - **Settle the query before the first pull**: `tollhouse pbx check` shows rows and lands none. What
-  is in raw stays as it was read. A column that is added later serves the rows to come; other values
-  for rows already read look like another table, which is read from its beginning.
+  is in raw stays as it was read. A column that is added later serves the rows to come, and so do
+  other values: the pull warns once, and keeps the other form of the rows that it read again in
+  `raw.conflicts`. Only a warehouse without these rows takes all of them in the new form.
 
 The query is checked when the DAG starts and by `tollhouse pbx check`; the error says what is wrong.
 
@@ -103,7 +104,8 @@ The query is checked when the DAG starts and by `tollhouse pbx check`; the error
 - FreePBX may fill `transient_cdr` with a copy of recent rows: never read both.
 - **An update of the product may rebuild `cdr`** and take the id away: the check says so.
 - **Ids are given at insert and seen at commit**: each pull reads a stretch of ids again; nothing
-  doubles. An emptied table or a restarted counter is noticed, and read as a new generation.
+  doubles. An emptied table, or ids that are given out again after the last rows were deleted (old
+  servers do, when they start), are noticed: from the first one on it is read as a new generation.
 - Joined names are those of the day on which the row was read: a user who is renamed keeps the old
   name on the calls of the past, as a bill needs it.
 

@@ -27,6 +27,7 @@ from tollhouse.pbx_check.report import (
 )
 from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
+from tollhouse.transports.sql_table.entry_settings import table_defaults, table_settings
 from tollhouse.transports.sql_table.pages import PageReader, Stretch
 from tollhouse.transports.sql_table.query_text import tables_of
 from tollhouse.transports.sql_table.session import Session, as_text, quoted_name
@@ -34,10 +35,8 @@ from tollhouse.transports.sql_table.source import (
     INTEGER_TYPES,
     Source,
     find_source,
-    highest_id,
+    id_extent,
     named_table,
-    query_of,
-    table_defaults,
 )
 
 #: Ids have gaps: the last rows are sought among this many ids.
@@ -59,6 +58,10 @@ def check_table(report: Report, pbx: Pbx, settings: Settings, landed: Landed) ->
         StepFailedError: a step failed and the next ones need it.
         ConnectionMissingError: the connection is not visible here.
     """
+    try:
+        table_settings(pbx)
+    except SourceError as error:
+        raise StepFailedError("settings", str(error), "Correct include/pbx.yml.") from error
     connection = find_connection(pbx.connection, settings)
     default_port = table_defaults(pbx).port
     check_name(report, connection.host, connection.connection_id)
@@ -144,7 +147,9 @@ def _check_rights(
 ) -> None:
     """Read nothing from the tables: the server tells a missing right from a missing table."""
     base = f"{quoted_name(schema)}.{quoted_name(table)}"
-    others = [name for name in tables_of(query_of(pbx) or "") if name.strip("`") != "table"]
+    others = [
+        name for name in tables_of(table_settings(pbx).query or "") if name.strip("`") != "table"
+    ]
     names = list(dict.fromkeys([base, *(_full_name(schema, name) for name in others)]))
     faults = [
         fault
@@ -203,18 +208,18 @@ def _table_fault(
 
 
 def _check_id_column(report: Report, pbx: Pbx, session: Session, schema: str, table: str) -> Source:
-    key = str(pbx.settings.get("key", table_defaults(pbx).key))
+    key = table_settings(pbx).key
     columns = {
-        as_text(name).lower(): (as_text(data_type).lower(), as_text(use))
-        for name, data_type, use in session.rows(
-            "select column_name, data_type, column_key from information_schema.columns "
-            "where table_schema = %s and table_name = %s",
+        as_text(name).lower(): (as_text(data_type).lower(), as_text(use), as_text(is_nullable))
+        for name, data_type, use, is_nullable in session.rows(
+            "select column_name, data_type, column_key, is_nullable "
+            "from information_schema.columns where table_schema = %s and table_name = %s",
             (schema, table),
         )
     }
-    data_type, use = columns.get(key.lower(), ("", ""))
+    data_type, use, is_nullable = columns.get(key.lower(), ("", "", ""))
     if data_type not in INTEGER_TYPES:
-        has_primary_key = any(other == "PRI" for _, other in columns.values())
+        has_primary_key = any(other == "PRI" for _, other, _ in columns.values())
         # A table has one primary key; auto_increment is content with a unique one.
         constraint = "unique" if has_primary_key else "primary key"
         raise StepFailedError(
@@ -232,13 +237,20 @@ def _check_id_column(report: Report, pbx: Pbx, session: Session, schema: str, ta
             f"Each pull reads the whole table: create unique index cdr_{key} on "
             f"{quoted_name(schema)}.{quoted_name(table)} ({quoted_name(key)}).",
         )
+    elif use == "MUL" or is_nullable == "YES":
+        report.warn(
+            "id column",
+            f"{key!r} may be {'empty' if is_nullable == 'YES' else 'the same in two rows'}: a row "
+            "without an id of its own is not read",
+            "Let the server number the rows: not null, auto_increment and unique.",
+        )
     else:
         report.ok("id column", f"{key!r}, {data_type}, indexed")
     try:
         source = find_source(session, pbx)
     except SourceError as error:
         raise StepFailedError("query", str(error), "The message says what can be done.") from error
-    if query_of(pbx) is not None:
+    if table_settings(pbx).query is not None:
         whose = "of the entry" if "query" in pbx.settings else f"of {pbx.model}"
         report.ok("query", f"the query {whose} yields {len(source.columns)} columns")
     return source
@@ -247,9 +259,19 @@ def _check_id_column(report: Report, pbx: Pbx, session: Session, schema: str, ta
 def _check_rows(
     report: Report, pbx: Pbx, session: Session, source: Source, idlast: str | None
 ) -> None:
-    highest = highest_id(session, source)
-    if highest is None:
+    try:
+        extent = id_extent(session, source)
+    except SourceError as error:
+        raise StepFailedError("id column", str(error), "The message says what to do.") from error
+    if extent is None:
         raise StepFailedError("tickets", f"{source.unit} is empty", NOTHING_NEW)
+    lowest, highest = extent
+    if lowest < 0:
+        report.warn(
+            "id column",
+            f"there are ids below zero, down to {lowest}: those rows are not read",
+            "Give them ids above zero, lower than that of any later row.",
+        )
     warnings: list[str] = []
     rows = _last_rows(PageReader(session, source, LAST_IDS, warnings), highest)
     for warning in warnings:

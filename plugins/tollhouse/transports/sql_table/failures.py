@@ -33,13 +33,19 @@ LOST = {
 }
 
 TOO_SLOW = (
-    "The statement took too long and was not sent again. Is the key an index of the table? If it "
-    "is, ask for fewer rows at a time: settings.page_rows."
+    "The statement took too long and was not sent again. Is the table locked (show processlist: "
+    "alter table, lock tables, a backup)? Is the key an index of it? If it is, ask for fewer rows "
+    "at a time: settings.page_rows."
 )
 
 NOT_REACHED = (
     "Check that the host's name resolves, the port, the firewalls between, and the server's "
     "bind-address."
+)
+
+LIMITED = (
+    "The account may do only so much: let other programs have accounts of their own, or raise the "
+    "limit (alter user … with max_user_connections 0)."
 )
 
 #: What to do about the errors that people who connect a PBX meet.
@@ -55,6 +61,8 @@ REMEDIES = {
     " FreePBX.",
     errorcode.ER_NO_DB_ERROR: "Put the name of the database in the schema of the connection.",
     errorcode.ER_NO_SUCH_TABLE: "Check settings.table of the entry in include/pbx.yml.",
+    errorcode.ER_USER_LIMIT_REACHED: LIMITED,
+    errorcode.ER_TOO_MANY_USER_CONNECTIONS: LIMITED,
     errorcode.ER_QUERY_TIMEOUT: TOO_SLOW,
     MARIADB_STATEMENT_TIMEOUT: TOO_SLOW,
 }

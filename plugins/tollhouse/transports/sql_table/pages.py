@@ -83,6 +83,7 @@ class PageReader:
         self._page_rows = page_rows
         self._warnings = warnings
         self._repeated: set[int] = set()
+        self._warning = ""
 
     def pages(self, stretch: Stretch) -> Iterator[Page]:
         """Yield the pages of a stretch; each is read again until it is complete."""
@@ -100,12 +101,25 @@ class PageReader:
             after = page.looked_at
             self._page_rows = min(2 * self._page_rows, self._most_rows)
         if self._repeated:
-            self._warnings.append(
-                f"{self._session.pbx.id}: the query of {self._source.unit} gives several rows for "
-                f"{len(self._repeated)} ids, for one with id {min(self._repeated)}; the first row "
-                "of each was kept. A table that is joined has several rows for one of the cdr: "
-                "look there, or set settings.query."
-            )
+            self._warn_of_repeated()
+
+    def _warn_of_repeated(self) -> None:
+        """Say which ids came twice, in one warning for all stretches."""
+        source = self._source
+        cause = (
+            f"A table that is joined has several rows for one of {source.table}: look there, or set"
+            " settings.query."
+            if source.has_query
+            else f"The key {source.key} must be unique in {source.table}: the others are lost. "
+            "Give each row an id of its own, or name another column in settings.key."
+        )
+        if self._warning:
+            self._warnings.remove(self._warning)
+        self._warning = (
+            f"{self._session.pbx.id}: {source.unit} gives several rows for {len(self._repeated)} "
+            f"ids, for one with id {min(self._repeated)}; the first row of each was kept. {cause}"
+        )
+        self._warnings.append(self._warning)
 
     def _ask_for_less(self) -> None:
         # A page of a quarter may come through where something ends the connection every so often.
@@ -162,7 +176,7 @@ class PageReader:
     def _column_by_column(self, rows: str) -> tuple[list[int], list[str]]:
         """Read a page row by row, and make the JSON here."""
         columns = self._source.columns
-        expressions = ", ".join(column.expression for column in columns)
+        expressions = ", ".join(column.alone for column in columns)
         key = f"t.{self._source.quoted_key}"
         found = self._session.rows(f"select {key}, {expressions} {rows}")
         return [int(row[0]) for row in found], [self._json(row[1:]) for row in found]

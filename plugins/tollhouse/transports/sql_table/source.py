@@ -14,11 +14,13 @@ import mysql.connector
 from mysql.connector import FieldFlag, FieldType, errorcode
 
 from tollhouse.installed_pbxs import Pbx
-from tollhouse.pbx import TableDefaults
 from tollhouse.transports import SourceError
+from tollhouse.transports.sql_table.entry_settings import table_defaults, table_settings
 from tollhouse.transports.sql_table.query_text import fault_of, uses_idlast
 from tollhouse.transports.sql_table.session import Session, as_text, quoted_name, quoted_text
 
+#: What raw's ordinals can hold.
+HIGHEST_ID = 2**63 - 1
 INTEGER_TYPES = {"tinyint", "smallint", "mediumint", "int", "bigint"}
 _INTEGERS = {FieldType.TINY, FieldType.SHORT, FieldType.INT24, FieldType.LONG, FieldType.LONGLONG}
 _TEXTS = {FieldType.VAR_STRING, FieldType.STRING}
@@ -51,11 +53,18 @@ class Column:
 
     Attributes:
         expression: SQL that makes it fit for JSON: whole numbers as they are, all else as text.
+        is_long_text: whether its values may be longer than what the server makes within SQL.
     """
 
     name: str
     expression: str
     is_integer: bool
+    is_long_text: bool = False
+
+    @property
+    def alone(self) -> str:
+        """SQL that yields it as a value of its own, however long it is."""
+        return f"t.{quoted_name(self.name)}" if self.is_long_text else self.expression
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class Source:
         relation: what the rows are selected from, under the name ``t``.
         time_column: where a call's start is, if the rows have such a column.
         makes_json: whether the server can (MySQL 5.7, MariaDB 10.2 and newer).
+        has_query: whether the rows are those of a query over the table.
         uses_idlast: whether the query reads the variable ``@IDLAST``.
     """
 
@@ -77,6 +87,7 @@ class Source:
     time_column: str | None
     columns: tuple[Column, ...]
     makes_json: bool
+    has_query: bool = False
     uses_idlast: bool = False
 
     @property
@@ -104,9 +115,14 @@ class Source:
         parts: list[str] = []
         mark = "{"
         for column in self.columns:
-            value = column.expression if column.is_integer else f"json_quote({column.expression})"
+            value, null = column.expression, "'null'"
+            if not column.is_integer:
+                # The server also says null where a text is longer than its packets: such a row is
+                # left out of the page, which is then read otherwise.
+                value = f"json_quote({value})"
+                null = f"if(t.{quoted_name(column.name)} is null, {null}, null)"
             key = json.dumps(column.name, ensure_ascii=False)
-            parts += [quoted_text(f"{mark}{key}: "), f"ifnull({value}, 'null')"]
+            parts += [quoted_text(f"{mark}{key}: "), f"ifnull({value}, {null})"]
             mark = ", "
         return f"concat({', '.join(parts)}, '}}')"
 
@@ -118,7 +134,7 @@ def find_source(session: Session, pbx: Pbx) -> Source:
         SourceError: the table or its id is not there, or the query cannot be read; the message
             says what to do.
     """
-    defaults = table_defaults(pbx)
+    settings = table_settings(pbx)
     schema, table = named_table(session, pbx)
     types = _visible_columns(session, schema, table)
     if not types:
@@ -127,7 +143,7 @@ def find_source(session: Session, pbx: Pbx) -> Source:
             f"Check settings.table, or: grant select on {quoted_name(schema)}."
             f"{quoted_name(table)} to the account."
         )
-    wanted = str(pbx.settings.get("key", defaults.key))
+    wanted = settings.key
     key = {name.lower(): name for name in types}.get(wanted.lower())
     if key is None or types[key] not in INTEGER_TYPES:
         raise SourceError(
@@ -139,7 +155,7 @@ def find_source(session: Session, pbx: Pbx) -> Source:
             "settings.key."
         )
     full_name = f"{quoted_name(schema)}.{quoted_name(table)}"
-    query = query_of(pbx)
+    query = settings.query
     if query is None:
         relation = f"{full_name} as t"
         columns = _columns(session, f"{', '.join(map(quoted_name, types))} from {relation}")
@@ -150,32 +166,21 @@ def find_source(session: Session, pbx: Pbx) -> Source:
     by_lower = {column.name.lower(): column.name for column in columns}
     if key.lower() not in by_lower:
         raise _faulty(pbx, f"it does not yield the key {key!r}", "Add that column to it.")
+    if query is not None:
+        _refuse_unread_names(pbx, set(by_lower), {name.lower() for name in types})
     return Source(
         schema=schema,
         table=table,
         key=by_lower[key.lower()],
         relation=relation,
         time_column=next(
-            (by_lower[name] for name in defaults.time_columns if name in by_lower), None
+            (by_lower[name] for name in table_defaults(pbx).time_columns if name in by_lower), None
         ),
         columns=columns,
         makes_json=_makes_json(session),
+        has_query=query is not None,
         uses_idlast=query is not None and uses_idlast(query),
     )
-
-
-def table_defaults(pbx: Pbx) -> TableDefaults:
-    """Return how PBXs of this model keep their tickets in a table."""
-    defaults = pbx.known_model.table
-    if defaults is None:
-        raise SourceError(f"{pbx.id}: model {pbx.model} is not read from a table.")
-    return defaults
-
-
-def query_of(pbx: Pbx) -> str | None:
-    """Return the query of the entry, or else of the model; None where the table is read itself."""
-    query = pbx.settings.get("query", table_defaults(pbx).query)
-    return None if query is None else str(query).strip()
 
 
 def named_table(session: Session, pbx: Pbx) -> tuple[str, str]:
@@ -184,8 +189,7 @@ def named_table(session: Session, pbx: Pbx) -> tuple[str, str]:
     Raises:
         SourceError: no database is named.
     """
-    named = str(pbx.settings.get("table", table_defaults(pbx).table))
-    schema, _, table = named.rpartition(".")
+    schema, _, table = table_settings(pbx).table.rpartition(".")
     schema = schema or session.schema
     if not schema:
         raise SourceError(
@@ -194,11 +198,24 @@ def named_table(session: Session, pbx: Pbx) -> tuple[str, str]:
     return schema, table
 
 
-def highest_id(session: Session, source: Source) -> int | None:
-    """Return the highest id of the table, or None if it is empty."""
-    query = f"select max({source.quoted_key}) from {source.full_name}"  # noqa: S608 - quoted
-    value = session.rows(query)[0][0]
-    return None if value is None else int(value)
+def id_extent(session: Session, source: Source) -> tuple[int, int] | None:
+    """Return the lowest and the highest id of the table, or None if it is empty.
+
+    Raises:
+        SourceError: the highest one is no number that raw can hold.
+    """
+    key = source.quoted_key
+    query = f"select min({key}), max({key}) from {source.full_name}"  # noqa: S608 - quoted
+    ((lowest, highest),) = session.rows(query)
+    if highest is None:
+        return None
+    if int(highest) > HIGHEST_ID:
+        raise SourceError(
+            f"{session.pbx.id}: a row of {source.unit} has the id {int(highest)}; ids up to "
+            f"{HIGHEST_ID} can be kept. Auto-increment never comes so far: look who wrote that row,"
+            " delete it or give it another id, and set the table's auto_increment back."
+        )
+    return int(lowest), int(highest)
 
 
 def _visible_columns(session: Session, schema: str, table: str) -> dict[str, str]:
@@ -226,6 +243,21 @@ def _columns_of_query(session: Session, pbx: Pbx, query: str, relation: str) -> 
         raise _faulty(pbx, f"the database says: {cause}", QUERY_REMEDIES[cause.errno]) from cause
 
 
+def _refuse_unread_names(pbx: Pbx, yielded: set[str], of_table: set[str]) -> None:
+    """Refuse a user's names that nobody would read: once landed, a ticket keeps what it has.
+
+    The queries of other billing programs yield them as the table of users does.
+    """
+    for wanted in table_defaults(pbx).joined_columns:
+        name = wanted.removeprefix("user_")
+        if name != wanted and wanted not in yielded and name in yielded - of_table:
+            raise _faulty(
+                pbx,
+                f"it yields {name!r}, which is not read under that name",
+                f"Write … as {wanted} there.",
+            )
+
+
 def _faulty(pbx: Pbx, fault: str, remedy: str) -> SourceError:
     whose = "settings.query of the entry" if "query" in pbx.settings else f"of {pbx.model}"
     return SourceError(f"{pbx.id}: its query ({whose}) cannot be read: {fault}. {remedy}")
@@ -250,7 +282,8 @@ def _column(name: str, code: int, flags: int, character_set: int) -> Column:
     if code in _TEXTS and not flags & (FieldFlag.ENUM | FieldFlag.SET):
         return Column(name, column, is_integer=False)
     # Among them texts that hold JSON, which would come as a part of the object.
-    return Column(name, f"cast({column} as char)", is_integer=False)
+    is_long_text = code in _LONG_TEXTS and code != FieldType.GEOMETRY
+    return Column(name, f"cast({column} as char)", is_integer=False, is_long_text=is_long_text)
 
 
 def _makes_json(session: Session) -> bool:
