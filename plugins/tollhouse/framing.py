@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 from tollhouse import blocks, documents
 from tollhouse.decompression import decompressed
+from tollhouse.elements import ElementFile
 from tollhouse.pbx import Framing, Model
 
 BLOCK_BYTES = 1 << 20
@@ -99,6 +100,8 @@ def frame_file(
         stream.seek(start_offset)
     if framing.kind == "documents":
         return _frame_documents(stream, model, start_offset, header)
+    if framing.kind == "elements":
+        return _frame_elements(stream, model, start_offset)
     lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
     if framing.kind == "json_rows":
         source = model.table or model.api
@@ -144,6 +147,25 @@ def _tickets_of_documents(found: Iterable[documents.Document], model: Model) -> 
     for document in found:
         for offset, leg in documents.legs(document, maximum_bytes=model.framing.maximum_bytes):
             yield Ticket(offset, decode(leg, model.encoding))
+
+
+def _frame_elements(stream: BinaryIO, model: Model, start_offset: int) -> FramedFile:
+    """Take apart a file of XML elements, which is read from its beginning also where it has grown.
+
+    An element of which a part stood above the start, at the end of what the file was, is a ticket
+    now that it is whole.
+    """
+    if start_offset:
+        stream.seek(0)
+    file = ElementFile(stream, model.framing)
+    return FramedFile(file.read_header(), _tickets_of_elements(file, start_offset))
+
+
+def _tickets_of_elements(file: ElementFile, start_offset: int) -> Iterator[Ticket]:
+    for element in file.elements():
+        body = decode(element.data, file.encoding).strip()
+        if body and element.end > start_offset:
+            yield Ticket(element.ordinal, body)
 
 
 def _frame_blocks(

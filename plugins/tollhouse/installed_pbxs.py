@@ -132,12 +132,13 @@ class Pbx(BaseModel):
         possible = models()[self.model].transports
         if self.transport not in possible:
             raise ValueError(f"transport {self.transport!r} is not one of {', '.join(possible)}")
+        models()[self.model].of_entry(self.settings)
         return self
 
     @property
     def known_model(self) -> Model:
-        """The model this PBX is one of."""
-        return models()[self.model]
+        """The model this PBX is one of, as its settings have it."""
+        return models()[self.model].of_entry(self.settings)
 
     @property
     def dag_id(self) -> str:

@@ -94,8 +94,15 @@ def parse_file(
         connection: as the role tollhouse_loader, in UTC and in autocommit mode.
         assumed: the pbx they are taken to come from.
         stream: the file, opened in binary mode.
+
+    Raises:
+        ParsingError: a setting of the pbx does not hold.
     """
-    framed = frame_file(stream, assumed.model)
+    try:
+        model = assumed.model.of_entry(assumed.settings)
+    except ValueError as error:
+        raise ParsingError(f"{error}.") from error
+    framed = frame_file(stream, model)
     while tickets := list(islice(framed.tickets, ROUND_TICKETS)):
         yield from parse_tickets(connection, assumed, tickets, header=framed.header)
 

@@ -13,6 +13,7 @@
     ref('stg_aastra_a5000__tickets'),
     ref('stg_alcatel_oxe__tickets'),
     ref('stg_alcatel_oxe_ahl__tickets'),
+    ref('stg_alcatel_oxo__tickets'),
     ref('stg_asterisk_csv__tickets'),
     ref('stg_asterisk_mysql__tickets'),
     ref('stg_avaya_ipoffice__tickets'),

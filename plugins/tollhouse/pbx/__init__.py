@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
-FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents"]
+FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents", "elements"]
 DialogueName = Literal["lines", "login", "oxe_blocks", "documents"]
 ApiName = Literal["wazo", "grandstream"]
 Completion = Literal["stable", "renamed"]
 RemoteProtocol = Literal["ftp", "ftps", "sftp", "http", "https"]
+
+ELEMENT_NAME = re.compile(r"[^\W\d][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,14 @@ class Framing:
         kind: ``lines`` (a ticket a line), ``header_lines`` (the first line names the columns and is
             kept on the delivery), ``json_rows`` (one JSON object a line: SQL and API rows),
             ``blocks`` (a block of fixed size a ticket), ``documents`` (JSON, XML or CSV documents
-            that hold a ticket or several).
+            that hold a ticket or several), ``elements`` (one XML document, of which each element
+            below the root is a ticket; the root's start tag is kept on the delivery).
         header_line_count: lines at the top of a file that are not tickets (CUCM: names and types).
         wrap_columns: a line of exactly this many characters continues on the next one ...
         ticket_start: ... unless the next one matches this pattern (a regular expression on the
             decoded line).
+        ticket_element: name, without prefix, of the elements that are tickets, where they are not
+            those right below the root.
         maximum_bytes: a longer line is cut there and kept as a damaged ticket.
     """
 
@@ -41,6 +48,7 @@ class Framing:
     header_line_count: int = 0
     wrap_columns: int | None = None
     ticket_start: str | None = None
+    ticket_element: str | None = None
     maximum_bytes: int = 65_536
 
 
@@ -174,6 +182,22 @@ class Model:
     def default_transport(self) -> str:
         """The transport of an entry of include/pbx.yml that names none."""
         return self.transports[0]
+
+    def of_entry(self, settings: Mapping[str, Any]) -> Model:
+        """Return the model as the settings of an entry of include/pbx.yml have it.
+
+        Raises:
+            ValueError: a setting does not hold; the message says what is expected.
+        """
+        if self.framing.kind != "elements" or "ticket_element" not in settings:
+            return self
+        name = settings["ticket_element"]
+        if not isinstance(name, str) or not ELEMENT_NAME.fullmatch(name):
+            raise ValueError(
+                f"settings.ticket_element is {name!r}: expected the name of an XML element, "
+                "without its prefix"
+            )
+        return replace(self, framing=replace(self.framing, ticket_element=name))
 
 
 @cache
