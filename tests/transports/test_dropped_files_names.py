@@ -25,8 +25,7 @@ CUCM = pbx_of("cisco_cucm")
     ],
 )
 def test_a_file_that_is_renamed_when_complete_is_not_read_before(name: str, is_read: bool) -> None:
-    assert names_to_read(CUCM, FileDefaults("*", complete="renamed"))(name) == is_read
-    assert names_to_read(CUCM, FileDefaults("*"))(name)
+    assert names_to_read(CUCM, FileDefaults("*"))(name) == is_read
 
 
 def test_a_name_may_bear_the_suffix_of_a_compression_beside_the_pattern() -> None:

@@ -21,6 +21,7 @@ from tollhouse.file_deliveries.recognition import (
     recognise,
     rotated_from,
 )
+from tollhouse.framing import frame_file
 from tollhouse.framing_in_bundles import frame_in_bundles
 from tollhouse.landing import Delivery, DeliveryTickets, KnownDelivery, SmallDeliveries
 from tollhouse.transports import FetchRequest, Progress
@@ -31,6 +32,9 @@ SMALL_FILE_BYTES = 1 << 20
 #: ... and handed over with others, up to so many of them or so many bytes.
 GROUP_FILES = 1_000
 GROUP_BYTES = 8 << 20
+#: Formats with something after the last ticket: a file of theirs that grows is not what it was and
+#: more, but its tickets are.
+KINDS_WITH_AN_END = frozenset({"elements"})
 #: So many generations of a log are looked at to see whether it was renamed: the newest may be what
 #: was begun in its place.
 ROTATED_GENERATIONS = 3
@@ -172,8 +176,8 @@ class _Delivering(Generic[File]):
         deliveries = []
         for one in small:
             same = holders.setdefault(one.content.sha256, [])
-            reading = self._recognise(one.file, one.content, one.past, same)
             stream = io.BytesIO(one.data)
+            reading = self._recognise(one.file, stream, one.content, one.past, same)
             delivery, bundles = self._as_delivery(one.file, stream, one.content, reading)
             deliveries.append((delivery, tuple(bundles)))
             # A file further on may be the same once more.
@@ -187,7 +191,7 @@ class _Delivering(Generic[File]):
         if not self._is_as_listed(file, content):
             return
         same = self.request.known.with_contents([content.sha256]).get(content.sha256, [])
-        reading = self._recognise(file, content, past, same)
+        reading = self._recognise(file, stream, content, past, same)
         yield DeliveryTickets(*self._as_delivery(file, stream, content, reading))
         self.landed.append(file)
 
@@ -218,11 +222,13 @@ class _Delivering(Generic[File]):
     def _recognise(
         self,
         file: FileToDeliver,
+        stream: BinaryIO,
         content: Content,
         past: _Past,
         same: list[KnownDelivery],
     ) -> Reading:
         pbx_id = self.request.pbx.id
+        has_end = self.request.pbx.known_model.framing.kind in KINDS_WITH_AN_END
         reading = recognise(
             file.unit,
             content,
@@ -231,7 +237,12 @@ class _Delivering(Generic[File]):
             past.rotated,
             idlast=self.request.idlast,
             is_interval=self.request.interval is not None,
+            at_line_end=not has_end,
         )
+        before = past.before if has_end and reading.is_replaced else None
+        if before is not None and self._holds_last_ticket(before, stream):
+            start = before.repeated_bytes
+            return Reading(before.generation, start, start, before.header)
         if reading.repeats is not None:
             logger.info("%s: %s repeats %s", pbx_id, file.unit, reading.repeats)
         if reading.is_replaced:
@@ -240,6 +251,16 @@ class _Delivering(Generic[File]):
                 f"generation {reading.generation}."
             )
         return reading
+
+    def _holds_last_ticket(self, before: KnownDelivery, stream: BinaryIO) -> bool:
+        """Whether a file still has, where it stood, the last ticket of what it was."""
+        last = self.request.known.last_ticket(before.delivery_id)
+        if last is None:
+            return False
+        tickets = frame_file(stream, self.request.pbx.known_model).tickets
+        found = next((one for one in tickets if one.ordinal >= last[0]), None)
+        stream.seek(0)
+        return found is not None and (found.ordinal, found.body) == last
 
     def _as_delivery(
         self, file: FileToDeliver, stream: BinaryIO, content: Content, reading: Reading

@@ -40,16 +40,17 @@ class Content:
     sha256: str
     beginnings: Mapping[int, Beginning]
 
-    def goes_on_from(self, before: KnownDelivery) -> bool:
+    def goes_on_from(self, before: KnownDelivery, *, at_line_end: bool = True) -> bool:
         """Whether the file is what a delivery was and more.
 
         If what that was ended in the middle of a line, that line landed cut: the file is then read
         again as a new generation, where the whole line is a ticket and the others are recognised.
+        Formats that see to that themselves may go on anywhere.
         """
         beginning = self.beginnings.get(before.size_bytes or 0)
         return (
             beginning is not None
-            and beginning.ends_a_line
+            and (beginning.ends_a_line or not at_line_end)
             and beginning.sha256 == before.content_sha256
         )
 
@@ -126,6 +127,7 @@ def recognise(
     *,
     idlast: str | None,
     is_interval: bool,
+    at_line_end: bool = True,
 ) -> Reading:
     """Tell how a file is to be read.
 
@@ -137,6 +139,7 @@ def recognise(
         rotated: the deliveries of the name that it may have had before it was rotated.
         idlast: where IDLAST stands.
         is_interval: whether a stretch of time is read again, old generations too.
+        at_line_end: whether a file that has grown must have ended with a line.
     """
     generation = before.generation if before else 0
     own = next((known for known in same if known.unit == unit), None)
@@ -145,7 +148,7 @@ def recognise(
         return Reading(own.generation, own.repeated_bytes, own.repeated_bytes, own.header)
     if same:
         return Reading(generation + 1, repeated_bytes=content.size_bytes, repeats=same[0].unit)
-    if before is not None and content.goes_on_from(before):
+    if before is not None and content.goes_on_from(before, at_line_end=at_line_end):
         was_read = idlast is not None and before.delivery_id <= int(idlast)
         return Reading(
             generation,

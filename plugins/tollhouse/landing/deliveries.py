@@ -245,6 +245,14 @@ class KnownDeliveries:
         found = self._select(sql.SQL("true order by delivery_id desc limit 1"), {})
         return found[0] if found else None
 
+    def last_ticket(self, delivery_id: int) -> tuple[int, str] | None:
+        """Return the highest ordinal that raw holds of a delivery, and the body there."""
+        return self._connection.execute(
+            "select ordinal, body from raw.tickets where model = %s and delivery_id = %s "
+            "order by ordinal desc limit 1",
+            [self._model_id, delivery_id],
+        ).fetchone()
+
     def bodies(self, delivery_id: int, ordinals: Sequence[int]) -> dict[int, str]:
         """Return the bodies that raw holds at these ordinals of a delivery."""
         keys = [(delivery_id, ordinal) for ordinal in ordinals]

@@ -19,7 +19,7 @@ from tollhouse.transports import FetchRequest, SourceError
 #: What a file that has landed is called, if it is to be renamed: as the product that Tollhouse
 #: replaces did it.
 READ_SUFFIX = ".old"
-#: Names that a file bears while it is written, where it is renamed when it is complete.
+#: Names that a file bears while it is written, by those who rename it when it is complete.
 UNFINISHED_SUFFIXES = (
     ".tmp",
     ".temp",
@@ -125,14 +125,11 @@ def names_to_read(pbx: Pbx, defaults: FileDefaults) -> Callable[[str], bool]:
     """
     pattern = str(pbx.settings.get("pattern", defaults.pattern))
     ignored_pattern = defaults.ignored_pattern
-    is_renamed = defaults.complete == "renamed"
 
     def is_named(name: str) -> bool:
         if ignored_pattern and fnmatchcase(name, ignored_pattern):
             return False
-        if is_renamed and (
-            name.startswith(UNFINISHED_PREFIXES) or name.lower().endswith(UNFINISHED_SUFFIXES)
-        ):
+        if name.startswith(UNFINISHED_PREFIXES) or name.lower().endswith(UNFINISHED_SUFFIXES):
             return False
         return fnmatchcase(name, pattern) or fnmatchcase(
             uncompressed_name(name.removesuffix(READ_SUFFIX)), pattern
