@@ -137,12 +137,13 @@ def test_what_was_whole_before_a_damage_is_tickets_and_the_rest_is_one(
         '<!DOCTYPE r [<!ENTITY % a SYSTEM "file:///etc/hostname"> %a;]>',
     ],
 )
-def test_a_document_type_is_refused_with_its_line(document_type: str) -> None:
+def test_a_document_type_is_refused_with_file_and_line(
+    document_type: str, caplog: pytest.LogCaptureFixture
+) -> None:
     text = f'<?xml version="1.0"?>\n{document_type}<r><t>a</t></r>'
-    assert bodies_of(text.encode()) == [text]
-    damage = damage_of(text.encode())
-    assert damage is not None
-    assert damage.startswith("line 2: a document type")
+    framed = frame_file(io.BytesIO(text.encode()), OXO, name="TicketCollector.xml")
+    assert [ticket.body for ticket in framed.tickets] == [text]
+    assert "TicketCollector.xml, line 2: a document type" in caplog.text
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
@@ -210,14 +211,18 @@ def test_tickets_that_stand_deeper_are_found_by_name() -> None:
     ]
 
 
-def test_a_file_that_grew_gives_the_whole_element_of_which_a_part_was_damaged() -> None:
-    whole = b"<r>\n<t>a</t>\n<t>\nb</t>\n<t>c</t>\n</r>\n"
-    start = whole.index(b"b</t>")
-    before = tickets_of(whole[:start])
-    after = tickets_of(whole, start_offset=start)
-    assert [ticket.body for ticket in before] == ["<t>a</t>", "<t>"]
-    assert [ticket.body for ticket in after] == ["<t>\nb</t>", "<t>c</t>"]
-    assert {ticket.ordinal for ticket in before}.isdisjoint(ticket.ordinal for ticket in after)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_file_that_grew_gives_the_whole_element_of_which_a_part_was_damaged(
+    encoding: str,
+) -> None:
+    tickets = ["<t>a</t>", "<t>\nb</t>", "<t>c</t>"]
+    whole = "\n".join(["<r>", *tickets, "</r>\n"]).encode(encoding)
+    for start in range(len(whole)):
+        before = tickets_of(whole[:start])
+        after = tickets_of(whole, start_offset=start)
+        landed = [ticket.body for ticket in before if ticket.body in tickets]
+        assert landed + [ticket.body for ticket in after] == tickets
+        assert {ticket.ordinal for ticket in before}.isdisjoint(ticket.ordinal for ticket in after)
 
 
 def test_an_entry_names_the_element_of_its_tickets() -> None:

@@ -40,8 +40,9 @@ class Element(NamedTuple):
     """A stretch of a file that is a ticket.
 
     Attributes:
-        ordinal: offset of its first byte; of the rest of a damaged file, that of its last byte. If
-            the file grows, what was cut may be read whole, and takes its own place.
+        ordinal: offset of its first byte; of the rest of a damaged file, that of its last byte at
+            which no element can begin. If the file grows, what was cut is read whole, and takes its
+            own place.
         data: its bytes.
         end: offset of what follows.
     """
@@ -303,11 +304,16 @@ class ElementFile:
         while True:
             while len(data) > self._maximum_bytes:
                 piece, data = data[: self._maximum_bytes], data[self._maximum_bytes :]
+                yield self._rest_element(start, piece)
                 start += len(piece)
-                yield Element(start - 1, piece, start)
             block = self._stream.read(BLOCK_BYTES)
             if not block:
                 break
             data += block
         if data:
-            yield Element(start + len(data) - 1, data, start + len(data))
+            yield self._rest_element(start, data)
+
+    @staticmethod
+    def _rest_element(start: int, data: bytes) -> Element:
+        last = start + len(data.rstrip(b"<\0")) - 1
+        return Element(max(last, 0), data, start + len(data))

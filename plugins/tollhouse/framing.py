@@ -9,6 +9,7 @@ of the file and one ticket or document, whatever the file holds.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ HEAD_BYTES = 1 << 16
 NAMES_LINE = re.compile(r'^"?[A-Za-z_]')
 #: CUCM's second line: SQL types and nothing else.
 TYPES_LINE = re.compile(r'^"?[A-Z]+(\(\d+\))?"?(,"?[A-Z]+(\(\d+\))?"?)*$')
+
+logger = logging.getLogger(__name__)
 
 
 # A tuple and no dataclass: a frozen dataclass costs 0.7 s more per million tickets.
@@ -75,7 +78,12 @@ def decode(data: bytes, encoding: str) -> str:
 
 
 def frame_file(
-    stream: BinaryIO, model: Model, *, start_offset: int = 0, header: str | None = None
+    stream: BinaryIO,
+    model: Model,
+    *,
+    start_offset: int = 0,
+    header: str | None = None,
+    name: str = "a file",
 ) -> FramedFile:
     """Take a file of a model apart.
 
@@ -84,6 +92,7 @@ def frame_file(
         model: whose framing and encoding apply.
         start_offset: read from this byte on (the file has grown since); the stream is moved there.
         header: the line that names the columns, when reading starts below it.
+        name: of the file, for the log.
 
     Returns:
         The header and the tickets. The ordinal of a ticket is its byte offset in the file; for rows
@@ -101,7 +110,7 @@ def frame_file(
     if framing.kind == "documents":
         return _frame_documents(stream, model, start_offset, header)
     if framing.kind == "elements":
-        return _frame_elements(stream, model, start_offset)
+        return _frame_elements(stream, model, start_offset, name)
     lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
     if framing.kind == "json_rows":
         source = model.table or model.api
@@ -149,7 +158,7 @@ def _tickets_of_documents(found: Iterable[documents.Document], model: Model) -> 
             yield Ticket(offset, decode(leg, model.encoding))
 
 
-def _frame_elements(stream: BinaryIO, model: Model, start_offset: int) -> FramedFile:
+def _frame_elements(stream: BinaryIO, model: Model, start_offset: int, name: str) -> FramedFile:
     """Take apart a file of XML elements, which is read from its beginning also where it has grown.
 
     An element of which a part stood above the start, at the end of what the file was, is a ticket
@@ -158,14 +167,16 @@ def _frame_elements(stream: BinaryIO, model: Model, start_offset: int) -> Framed
     if start_offset:
         stream.seek(0)
     file = ElementFile(stream, model.framing)
-    return FramedFile(file.read_header(), _tickets_of_elements(file, start_offset))
+    return FramedFile(file.read_header(), _tickets_of_elements(file, start_offset, name))
 
 
-def _tickets_of_elements(file: ElementFile, start_offset: int) -> Iterator[Ticket]:
+def _tickets_of_elements(file: ElementFile, start_offset: int, name: str) -> Iterator[Ticket]:
     for element in file.elements():
         body = decode(element.data, file.encoding).strip()
         if body and element.end > start_offset:
             yield Ticket(element.ordinal, body)
+    if file.damage is not None:
+        logger.warning("%s, %s; what follows is kept as a damaged ticket", name, file.damage)
 
 
 def _frame_blocks(
