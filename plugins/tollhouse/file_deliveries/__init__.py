@@ -16,7 +16,8 @@ named in the warnings and waits for the next pull; the others land.
 
 from __future__ import annotations
 
+from tollhouse.file_deliveries.choosing import in_order, is_of
 from tollhouse.file_deliveries.delivering import deliver
 from tollhouse.file_deliveries.listing import FileToDeliver, not_read
 
-__all__ = ["FileToDeliver", "deliver", "not_read"]
+__all__ = ["FileToDeliver", "deliver", "in_order", "is_of", "not_read"]

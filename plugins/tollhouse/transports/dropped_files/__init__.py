@@ -10,19 +10,14 @@ followed, and no name reaches a path or the database that could not be printed.
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tollhouse.decompression import uncompressed_name
-from tollhouse.file_deliveries import deliver, not_read
-from tollhouse.installed_pbxs import Pbx
+from tollhouse.file_deliveries import deliver, in_order, is_of, not_read
 from tollhouse.landing import DeliveryTickets, SmallDeliveries
-from tollhouse.transports import FetchRequest, Interval, Progress, SourceError
+from tollhouse.transports import FetchRequest, Progress, SourceError
 from tollhouse.transports.dropped_files.listing import (
     READ_SUFFIX,
     DroppedFile,
@@ -39,8 +34,6 @@ from tollhouse.transports.dropped_files.resting import at_rest
 
 STABLE_SECONDS = 2.0
 
-logger = logging.getLogger(__name__)
-
 
 def position(idlast: str) -> tuple[int, ...]:
     """Return IDLAST as a number."""
@@ -53,19 +46,20 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
     """Yield the files of the folder that are new or have grown, or those of an interval."""
     pbx = request.pbx
     folder = drop_folder(request)
-    in_order, put_away = _order(pbx), put_away_as_wished(pbx)
+    put_away = put_away_as_wished(pbx)
+    in_order(pbx, [])  # a wish that does not hold is told at once
     files = list_files(request, folder, progress.warnings)
     if request.interval is not None:
         files += list_files(request, folder / ARCHIVE_FOLDER, [])
         files = [_as_dropped(file, put_away) for file in files]
-        files = [file for file in files if _is_of(request, file, request.interval)]
+        files = [file for file in files if is_of(pbx, file, request.interval)]
     elif put_away is rename:
         files = [file for file in files if not file.name.endswith(READ_SUFFIX)]
     waiting, read = not_read(request, files)
     if file_defaults(request).complete == "stable":
         stable_seconds = float(pbx.settings.get("stable_seconds", STABLE_SECONDS))
         waiting = at_rest(request, waiting, stable_seconds, progress)
-    yield from deliver(request, sorted(waiting, key=in_order), progress, put_away=put_away)
+    yield from deliver(request, in_order(pbx, waiting), progress, put_away=put_away)
     if put_away is not None and request.interval is None:
         progress.after_commit += [partial(put_away, file) for file in read]
     newest = request.known.newest()
@@ -91,30 +85,8 @@ def drop_folder(request: FetchRequest) -> Path:
     return folder
 
 
-def _order(pbx: Pbx) -> Callable[[DroppedFile], tuple[str | int, ...]]:
-    wish = str(pbx.settings.get("order", "name"))
-    if wish == "name":
-        return lambda file: (file.unit,)
-    if wish == "modified":
-        return lambda file: (file.modified_ns, file.unit)
-    raise SourceError(f"{pbx.id}: settings.order is {wish!r}; it can be name or modified.")
-
-
 def _as_dropped(file: DroppedFile, put_away: PutAway | None) -> DroppedFile:
     """Return a file of an interval under the name that it had before it was put away."""
     if put_away is not rename:
         return file
     return replace(file, unit=file.name.removesuffix(READ_SUFFIX))
-
-
-def _is_of(request: FetchRequest, file: DroppedFile, interval: Interval) -> bool:
-    """Whether a file is of the interval: by the time in its name, or by its own."""
-    written_at = file.modified_at
-    pattern = file_defaults(request).name_time_pattern
-    match = re.search(pattern, uncompressed_name(file.unit)) if pattern else None
-    if match:
-        try:
-            written_at = datetime.strptime(match.group(1), "%Y%m%d%H%M").replace(tzinfo=UTC)
-        except ValueError:
-            logger.warning("%s: %s holds no time", request.pbx.id, file.name)
-    return interval.start <= written_at < interval.end

@@ -54,7 +54,7 @@ def _growing(request: FetchRequest, files: list[DroppedFile]) -> dict[DroppedFil
             continue
         try:
             with closing(file.open()) as stream:
-                end = _end_of_last_line(stream)
+                end = end_of_last_line(stream)
         except OSError:
             continue  # taken away, or not readable: if it comes again, that will be told
         if end > state.size_bytes:
@@ -62,7 +62,8 @@ def _growing(request: FetchRequest, files: list[DroppedFile]) -> dict[DroppedFil
     return growing
 
 
-def _end_of_last_line(stream: BinaryIO) -> int:
+def end_of_last_line(stream: BinaryIO) -> int:
+    """Return where the last line of a log ends that is whole; 0 if none is."""
     size_bytes = stream.seek(0, os.SEEK_END)
     start = stream.seek(max(0, size_bytes - LONGEST_LINE_BYTES))
     tail = stream.read(size_bytes - start)
