@@ -15,32 +15,30 @@
             when {{ line }} not like '%"%' then {{ line }}
             when (octet_length({{ line }}) - octet_length(replace({{ line }}, '"', ''))) % 2 = 0
                 then (
-                    select
-                        case
-                            when bool_and(
-                                pieces.place % 2 = 0
-                                or pieces.piece = ''
-                                or (
-                                    (pieces.place = 1 or left(ltrim(pieces.piece), 1) = ',')
-                                    and (pieces.place = pieces.piece_count or right(rtrim(pieces.piece), 1) = ',')
-                                )
-                            )
-                                then string_agg(
-                                    case
-                                        when pieces.place % 2 = 0 then replace(pieces.piece, ',', {{ csv_quoted_comma() }})
-                                        when pieces.piece = '' and pieces.place between 2 and pieces.piece_count - 1 then '"'
-                                        else pieces.piece
-                                    end,
-                                    '' order by pieces.place
-                                )
-                        end
+                    select case when strpos(joined.line, {{ csv_misplaced_text() }}) = 0 then joined.line end
                     from (
                         select
-                            split.piece,
-                            split.place,
-                            cardinality(string_to_array({{ line }}, '"')) as piece_count
-                        from unnest(string_to_array({{ line }}, '"')) with ordinality as split (piece, place)
-                    ) as pieces
+                            string_agg(
+                                case
+                                    when pieces.place % 2 = 0 then replace(pieces.piece, ',', {{ csv_quoted_comma() }})
+                                    when pieces.piece = ',' then ','
+                                    when pieces.piece = '' and pieces.place between 2 and pieces.piece_count - 1 then '"'
+                                    when
+                                        (pieces.place = 1 or left(ltrim(pieces.piece), 1) = ',')
+                                        and (pieces.place = pieces.piece_count or right(rtrim(pieces.piece), 1) = ',')
+                                        then pieces.piece
+                                    when pieces.piece <> '' then {{ csv_misplaced_text() }}
+                                end,
+                                '' order by pieces.place
+                            ) as line
+                        from (
+                            select
+                                split.piece,
+                                split.place,
+                                cardinality(string_to_array({{ line }}, '"')) as piece_count
+                            from unnest(string_to_array({{ line }}, '"')) with ordinality as split (piece, place)
+                        ) as pieces
+                    ) as joined
                 )
         end,
         ','
@@ -55,4 +53,9 @@
 {#- Stands for a comma within quotation marks while the line is cut at its commas; no PBX writes it. -#}
 {% macro csv_quoted_comma() -%}
     chr(31)
+{%- endmacro %}
+
+{#- Stands for text beside quotation marks, which is damage. -#}
+{% macro csv_misplaced_text() -%}
+    chr(30)
 {%- endmacro %}
