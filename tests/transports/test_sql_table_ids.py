@@ -9,8 +9,11 @@ import pytest
 from tests.installed import batches, rows
 from tests.mariadb_server import MariaDb
 from tests.transports.asterisk_table import Asterisk
+from tollhouse import warehouse as warehouses
+from tollhouse.landing import KnownDeliveries
 from tollhouse.settings import Settings
-from tollhouse.transports import SourceError
+from tollhouse.transports import FetchRequest, Progress, SourceError
+from tollhouse.transports.sql_table import fetch
 
 pytestmark = pytest.mark.postgres
 
@@ -138,3 +141,24 @@ def test_a_text_longer_than_the_packets_of_the_server_is_never_taken_for_null(
     finally:
         asterisk.run("set global max_allowed_packet = default")
     assert asterisk.sources() == ["short", "x" * 20_000, None]
+
+
+def test_a_table_replaced_while_it_is_read_lands_nothing_of_either(asterisk: Asterisk) -> None:
+    """Its new rows below the page that was being read would never be looked at."""
+    asterisk.set(page_rows=2, overlap_ids=2)
+    asterisk.call(*numbered(1, 2, 3, 4, 5, 6))
+
+    with warehouses.connect(warehouses.LOADER, settings=asterisk.settings) as loader:
+        request = FetchRequest(
+            pbx=asterisk.pbx,
+            settings=asterisk.settings,
+            find_connection=lambda: asterisk.server.connection(asterisk.database),
+            known=KnownDeliveries(loader, asterisk.pbx.id, asterisk.pbx.model),
+        )
+        (delivery,) = fetch(request, Progress())
+        bundles = iter(delivery.bundles)
+        next(bundles)
+        asterisk.run("truncate table cdr")
+        asterisk.call(*numbered(1, 2, 3, 4, 5, 6, mark="new "))
+        with pytest.raises(SourceError, match="id 1 is another call now"):
+            list(bundles)

@@ -9,7 +9,7 @@ reads a stretch of ids below it again and lands what was not there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from tollhouse.landing import Delivery, DeliveryTickets
 from tollhouse.transports import FetchRequest, Interval, Progress, SourceError
 from tollhouse.transports.growing_ids import Beginning, NumberedSource, find_beginning
 from tollhouse.transports.sql_table.entry_settings import table_defaults, table_settings
-from tollhouse.transports.sql_table.pages import Page, PageReader, Stretch
+from tollhouse.transports.sql_table.pages import PageReader, Stretch
 from tollhouse.transports.sql_table.same_call import differing_columns, is_same_call
 from tollhouse.transports.sql_table.session import Session, quoted_name, quoted_text
 from tollhouse.transports.sql_table.source import Source, find_source, id_extent
@@ -68,7 +68,7 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
             overlap = bundled(beginning.overlap if part.until is None else ())
             yield DeliveryTickets(
                 Delivery(source.unit, generation),
-                chain(overlap, _looked_at(reader.pages(part), progress)),
+                chain(overlap, _looked_at(request, progress, reader, part)),
                 ignored_fields=defaults.joined_columns,
             )
 
@@ -81,7 +81,7 @@ def _beginning(
     reader: PageReader,
 ) -> Beginning | None:
     """Return where the new rows begin, and tell what is odd about those before."""
-    pbx, defaults = request.pbx, table_defaults(request.pbx)
+    pbx = request.pbx
     lowest, highest = id_extent(session, source) or (0, None)
     if lowest < 0:
         progress.warnings.append(
@@ -98,11 +98,7 @@ def _beginning(
             highest=highest,
             overlap_ids=table_settings(pbx).overlap_ids,
             read_again=partial(_read_again, reader),
-            says_the_same=partial(
-                is_same_call,
-                joined_columns=defaults.joined_columns,
-                time_columns=defaults.time_columns,
-            ),
+            says_the_same=_same_call(pbx),
         ),
     )
     if beginning is not None and known is not None:
@@ -161,11 +157,40 @@ def _read_again(reader: PageReader, after: int, until: int) -> Iterator[Ticket]:
             yield from bundle.tickets()
 
 
-def _looked_at(pages: Iterable[Page], progress: Progress) -> Iterator[Bundle]:
-    """Yield the rows and move IDLAST over each page, also over ids that the query leaves out."""
-    for page in pages:
-        yield from page.bundles()
+def _looked_at(
+    request: FetchRequest, progress: Progress, reader: PageReader, part: Stretch
+) -> Iterator[Bundle]:
+    """Yield the rows and move IDLAST over each page, also over ids that the query leaves out.
+
+    Raises:
+        SourceError: the table was replaced meanwhile: some of its rows would never be read.
+    """
+    first: Ticket | None = None
+    is_long = False
+    for page in reader.pages(part):
+        is_long = first is not None
+        for bundle in page.bundles():
+            yield bundle
+            first = first or next(iter(bundle.tickets()))
         progress.idlast = str(page.looked_at)
+    if first is None or not is_long:
+        return
+    for again in _read_again(reader, first.ordinal - 1, first.ordinal):
+        if not _same_call(request.pbx)(first.body, again.body):
+            raise SourceError(
+                f"{request.pbx.id}: the table was emptied or replaced while it was read: id "
+                f"{first.ordinal} is another call now. Nothing of this pull was landed; the next "
+                "one reads what is there."
+            )
+
+
+def _same_call(pbx: Pbx) -> Callable[[str, str], bool]:
+    defaults = table_defaults(pbx)
+    return partial(
+        is_same_call,
+        joined_columns=defaults.joined_columns,
+        time_columns=defaults.time_columns,
+    )
 
 
 def _stretch(session: Session, source: Source, pbx: Pbx, interval: Interval) -> Stretch:

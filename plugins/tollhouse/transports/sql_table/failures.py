@@ -61,6 +61,8 @@ REMEDIES = {
     " FreePBX.",
     errorcode.ER_NO_DB_ERROR: "Put the name of the database in the schema of the connection.",
     errorcode.ER_NO_SUCH_TABLE: "Check settings.table of the entry in include/pbx.yml.",
+    errorcode.ER_BAD_FIELD_ERROR: "Where a column went away while the table was read, the next"
+    " pull looks at the columns anew.",
     errorcode.ER_USER_LIMIT_REACHED: LIMITED,
     errorcode.ER_TOO_MANY_USER_CONNECTIONS: LIMITED,
     errorcode.ER_QUERY_TIMEOUT: TOO_SLOW,
