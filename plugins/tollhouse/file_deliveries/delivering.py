@@ -203,7 +203,7 @@ class _Delivering(Generic[File]):
         same = self.request.known.with_contents([content.sha256]).get(content.sha256, [])
         own = next((known for known in same if known.unit == file.unit), None)
         generation = own.generation if own else (past.before.generation if past.before else 0) + 1
-        is_repeated = bool(same) and own is None
+        is_repeated = bool(same) and (own is None or own.repeated_bytes == content.size_bytes)
         repeated_bytes = content.size_bytes if is_repeated else 0
         itself = _delivery(file, content, Reading(generation, repeated_bytes=repeated_bytes), None)
         if is_repeated:

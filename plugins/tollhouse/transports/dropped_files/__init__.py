@@ -23,6 +23,7 @@ from tollhouse.transports.dropped_files.listing import (
     DroppedFile,
     file_defaults,
     list_files,
+    names_to_read,
 )
 from tollhouse.transports.dropped_files.putting_away import (
     ARCHIVE_FOLDER,
@@ -90,3 +91,6 @@ def _as_dropped(file: DroppedFile, put_away: PutAway | None) -> DroppedFile:
     if put_away is not rename:
         return file
     return replace(file, unit=file.name.removesuffix(READ_SUFFIX))
+
+
+__all__ = ["ARCHIVE_FOLDER", "READ_SUFFIX", "drop_folder", "fetch", "names_to_read", "position"]
