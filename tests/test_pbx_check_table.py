@@ -111,6 +111,18 @@ def test_an_unreadable_query_of_the_entry_is_told(fonisk: Settings) -> None:
     assert "no LIMIT" in found(report, "query")
 
 
+def test_rows_that_a_query_loses_are_counted(mariadb: MariaDb, fonisk: Settings) -> None:
+    mariadb.run(
+        "insert into user values (1, 'Zoé', 'Démo', '201')",
+        "insert into cdr (calldate, src, id_user) values (now(), '201', 1), (now(), '202', 2)",
+        database=DATABASE,
+    )
+    query = "select c.* from cdr c, user u where c.id_user = u.id_user"
+    report = check_pbx("site", changed(fonisk, {"model": "fonisk", "settings": {"query": query}}))
+    told = [step.found for step in report.steps if step.name == "query"]
+    assert told[-1] == f"the query leaves out 2 of the last 3 rows of {DATABASE}.cdr"
+
+
 def test_names_of_users_that_nobody_would_read_are_told(fonisk: Settings) -> None:
     query = "select c.*, u.number from cdr c left join user u on c.id_user = u.id_user"
     report = check_pbx("site", changed(fonisk, {"model": "fonisk", "settings": {"query": query}}))

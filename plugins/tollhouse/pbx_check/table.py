@@ -21,15 +21,14 @@ from tollhouse.pbx_check.report import (
     Landed,
     LastTickets,
     Report,
-    Step,
     StepFailedError,
     age_step,
 )
+from tollhouse.pbx_check.table_rights import check_rights
 from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
 from tollhouse.transports.sql_table.entry_settings import table_defaults, table_settings
 from tollhouse.transports.sql_table.pages import PageReader, Stretch
-from tollhouse.transports.sql_table.query_text import tables_of
 from tollhouse.transports.sql_table.session import Session, as_text, quoted_name
 from tollhouse.transports.sql_table.source import (
     INTEGER_TYPES,
@@ -70,7 +69,7 @@ def check_table(report: Report, pbx: Pbx, settings: Settings, landed: Landed) ->
     )
     with _log_in(report, pbx, connection, default_port) as session:
         schema, table = _named_table(session, pbx, connection)
-        _check_rights(report, session, pbx, connection, schema, table)
+        check_rights(report, session, pbx, connection, schema, table)
         source = _check_id_column(report, pbx, session, schema, table)
         _check_rows(report, pbx, session, source, landed.idlast)
     _check_direction(report, pbx)
@@ -135,76 +134,6 @@ def _named_table(session: Session, pbx: Pbx, connection: PbxConnection) -> tuple
             f"connection {connection.connection_id} names no database",
             "Put its name in the schema of the connection.",
         ) from error
-
-
-def _check_rights(
-    report: Report,
-    session: Session,
-    pbx: Pbx,
-    connection: PbxConnection,
-    schema: str,
-    table: str,
-) -> None:
-    """Read nothing from the tables: the server tells a missing right from a missing table."""
-    base = f"{quoted_name(schema)}.{quoted_name(table)}"
-    others = [
-        name for name in tables_of(table_settings(pbx).query or "") if name.strip("`") != "table"
-    ]
-    names = list(dict.fromkeys([base, *(_full_name(schema, name) for name in others)]))
-    faults = [
-        fault
-        for name in names
-        if (fault := _table_fault(session, connection, name, is_base=name == base))
-    ]
-    if faults:
-        # All of them at once: whoever administers that database is asked one time.
-        raise StepFailedError(
-            faults[0].name,
-            "; ".join(fault.found for fault in faults),
-            " ".join(dict.fromkeys(fault.remedy for fault in faults)),
-        )
-    readable = ", ".join(name.replace("`", "") for name in names)
-    report.ok("rights", f"{connection.login!r} may read {readable}")
-
-
-def _full_name(schema: str, name: str) -> str:
-    """Return a table as the query names it, quoted, with its database."""
-    parts = [part.strip("`") for part in name.split(".")]
-    return ".".join(map(quoted_name, parts if len(parts) > 1 else [schema, *parts]))
-
-
-def _table_fault(
-    session: Session, connection: PbxConnection, name: str, *, is_base: bool
-) -> Step | None:
-    plain = name.replace("`", "")
-    try:
-        session.rows(f"select 1 from {name} limit 0")  # noqa: S608 - quoted
-    except SourceError as error:
-        cause = error.__cause__
-        number = cause.errno if isinstance(cause, mysql.connector.Error) else None
-        if number == errorcode.ER_NO_SUCH_TABLE:
-            remedy = (
-                "Correct settings.table of the entry, or the schema of the connection. If Asterisk "
-                "writes its tickets to files only, give it a database back end first."
-                if is_base
-                else f"If this site has no {plain}, set settings.query of the entry to a query "
-                "without it; docs/pbx.md shows the model's own."
-            )
-            return Step("table", "failed", f"there is no table {plain} ({number})", remedy)
-        if number in (
-            errorcode.ER_TABLEACCESS_DENIED_ERROR,
-            errorcode.ER_COLUMNACCESS_DENIED_ERROR,
-        ):
-            return Step(
-                "rights",
-                "failed",
-                f"{connection.login!r} may not read {plain} ({number})",
-                f"As an administrator: grant select on {name} to '{connection.login}'@'this "
-                "machine'; (A server tells an account without rights the same about a table that "
-                "does not exist.)",
-            )
-        return Step("table", "failed", str(error), "The message is the database server's.")
-    return None
 
 
 def _check_id_column(report: Report, pbx: Pbx, session: Session, schema: str, table: str) -> Source:
@@ -283,6 +212,7 @@ def _check_rows(
             f"{highest}",
             "Join other tables from the left (left join), or correct the condition of the query.",
         )
+    _check_left_out(report, session, source, highest, len(rows))
     report.last = LastTickets(tuple(rows[-SHOWN_TICKETS:]))
     report.ok("tickets", f"the highest id is {highest}")
     if idlast is not None and idlast.isdecimal():
@@ -292,6 +222,24 @@ def _check_rows(
     last_at = _started_at(pbx, records[-1].get(source.time_column or ""))
     if last_at is not None:
         report.add(age_step(pbx, last_at, NOTHING_NEW))
+
+
+def _check_left_out(
+    report: Report, session: Session, source: Source, highest: int, row_count: int
+) -> None:
+    """Say how many of the last rows a query does not yield: most often an inner join loses them."""
+    ((last_count,),) = session.rows(
+        f"select count(*) from {source.full_name} "  # noqa: S608 - quoted
+        f"where {source.quoted_key} > {max(highest - LAST_IDS, 0) - 1:d}"
+    )
+    if source.has_query and row_count < int(last_count):
+        report.warn(
+            "query",
+            f"the query leaves out {int(last_count) - row_count} of the last {int(last_count)} "
+            f"rows of {source.unit}",
+            "If they are calls: join other tables from the left (left join), or correct its "
+            "condition.",
+        )
 
 
 def _last_rows(reader: PageReader, highest: int) -> list[Ticket]:
