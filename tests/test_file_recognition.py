@@ -42,7 +42,10 @@ def test_the_beginnings_of_a_file_are_digested_on_the_way_to_its_end() -> None:
             size: Beginning(hashlib.sha256(data[:size]).hexdigest(), data[size - 1 : size] == b"\n")
             for size in sizes
         },
+        ends_a_line=False,
     )
+    assert content_of(b"a\r").ends_a_line
+    assert content_of(b"").ends_a_line
 
 
 def test_a_file_that_is_shorter_than_it_was_listed_says_so() -> None:

@@ -166,6 +166,21 @@ def test_a_file_that_is_being_written_waits(cucm: CallManager) -> None:
     assert cucm.pull().rows_inserted == 2
 
 
+def test_a_file_that_broke_off_within_a_line_waits_for_the_rest(warehouse: Settings) -> None:
+    cucm = CallManager(warehouse, stable_seconds=0)
+    path = cucm.folder / FIRST
+    path.write_text(HEAD + "1,a\n1,b")
+    (warning,) = cucm.pull().warnings
+    assert FIRST in warning
+    assert "ends within a line" in warning
+    assert bodies(warehouse) == []
+    path.write_text(HEAD + "1,a\n1,bc\n")
+    assert cucm.pull().rows_inserted == 2
+    path.write_text(HEAD + "1,a\n1,bc\n1,d")
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    assert cucm.pull().rows_inserted == 1
+
+
 def test_a_log_that_never_rests_is_read_up_to_its_last_whole_line(warehouse: Settings) -> None:
     cucm = CallManager(warehouse, stable_seconds=0.4, after_landing="delete")
     path = cucm.folder / FIRST

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import BinaryIO, Generic, NamedTuple, cast
 
@@ -32,6 +32,9 @@ SMALL_FILE_BYTES = 1 << 20
 #: ... and handed over with others, up to so many of them or so many bytes.
 GROUP_FILES = 1_000
 GROUP_BYTES = 8 << 20
+#: So long a file whose last line has no end may still get it.
+WAIT_FOR_LINE_END = timedelta(minutes=10)
+KINDS_OF_LINES = frozenset({"lines", "header_lines"})
 #: Formats with something after the last ticket: a file of theirs that grows is not what it was and
 #: more, but its tickets are.
 KINDS_WITH_AN_END = frozenset({"elements"})
@@ -60,7 +63,9 @@ def deliver(
         put_away: what is to be done with a file that has landed, after the commit; an OSError of it
             is a warning.
     """
-    delivering = _Delivering(request, progress, put_away)
+    files_of_model = request.pbx.known_model.files
+    are_whole = files_of_model is not None and files_of_model.complete == "renamed"
+    delivering = _Delivering(request, progress, put_away, are_whole)
     for chunk in _chunks(files):
         yield from delivering.deliver(chunk)
 
@@ -108,6 +113,8 @@ class _Delivering(Generic[File]):
     request: FetchRequest
     progress: Progress
     put_away: Callable[[File], None] | None = None
+    #: Whether files are known to be whole, as what was in an archive is.
+    are_whole: bool = False
     small: list[_SmallFile] = field(default_factory=list)
     small_bytes: int = 0
     #: Files that landing has, and that are put away after the commit.
@@ -120,9 +127,7 @@ class _Delivering(Generic[File]):
             try:
                 yield from self._deliver_file(file, pasts[file.unit])
             except OSError as error:
-                self.progress.warnings.append(
-                    f"{self.request.pbx.id}: {file.unit} cannot be read, and waits: {error}"
-                )
+                self._let_wait(file, error)
         yield from self._hand_over_small()
         if self.landed and self.put_away is not None and self.request.interval is None:
             step = partial(_put_all_away, self.put_away, self.landed, self.request, self.progress)
@@ -144,7 +149,7 @@ class _Delivering(Generic[File]):
                 data = opened.read(file.size_bytes)
                 if not is_compressed(data):
                     content = digest(io.BytesIO(data), file.size_bytes, past.earlier)
-                    if self._is_as_listed(file, content):
+                    if self._is_as_listed(file, content) and self._is_whole(file, content):
                         self.small.append(_SmallFile(file, data, content, past))
                         self.small_bytes += len(data)
                         self.landed.append(file)
@@ -160,12 +165,33 @@ class _Delivering(Generic[File]):
             yield from deliver(file, stream, past)
 
     def _is_as_listed(self, file: FileToDeliver, content: Content) -> bool:
+        """Whether a file can land: nobody wrote to it meanwhile."""
         if content.size_bytes == file.size_bytes and file.is_unchanged():
             return True
-        self.progress.warnings.append(
-            f"{self.request.pbx.id}: {file.unit} changed while it was read, and waits."
+        self._let_wait(file, "it changed while it was read")
+        return False
+
+    def _is_whole(self, file: FileToDeliver, content: Content) -> bool:
+        """Whether a file ends as one that was written to its end does.
+
+        A transfer that broke off leaves half a line, which may read as a whole ticket. The line is
+        completed when the PBX tries again; if it never does, half is all that there is.
+        """
+        kind = self.request.pbx.known_model.framing.kind
+        if self.are_whole or content.ends_a_line or kind not in KINDS_OF_LINES:
+            return True
+        if not timedelta(0) <= datetime.now(UTC) - file.modified_at < WAIT_FOR_LINE_END:
+            return True
+        minutes = WAIT_FOR_LINE_END // timedelta(minutes=1)
+        self._let_wait(
+            file, f"it ends within a line; if it stays so it is read after {minutes} min"
         )
         return False
+
+    def _let_wait(self, file: FileToDeliver, reason: object) -> None:
+        self.progress.warnings.append(
+            f"{self.request.pbx.id}: {file.unit} cannot be read, and waits: {reason}"
+        )
 
     def _hand_over_small(self) -> Iterator[SmallDeliveries]:
         """Yield the files that were read into memory since, as one group."""
@@ -188,7 +214,7 @@ class _Delivering(Generic[File]):
         self, file: File, stream: BinaryIO, past: _Past
     ) -> Iterator[DeliveryTickets]:
         content = digest(stream, file.size_bytes, past.earlier)
-        if not self._is_as_listed(file, content):
+        if not (self._is_as_listed(file, content) and self._is_whole(file, content)):
             return
         same = self.request.known.with_contents([content.sha256]).get(content.sha256, [])
         reading = self._recognise(file, stream, content, past, same)
@@ -216,7 +242,9 @@ class _Delivering(Generic[File]):
                 return
             yield SmallDeliveries([(itself, ())])
             inner = [_MemberFile(file, member) for member in members]
-            yield from deliver(self.request, inner, self.progress)
+            delivering = _Delivering[_MemberFile](self.request, self.progress, are_whole=True)
+            for chunk in _chunks(inner):
+                yield from delivering.deliver(chunk)
         self.landed.append(file)
 
     def _recognise(

@@ -34,11 +34,13 @@ class Content:
         size_bytes: of all of it.
         sha256: digest of all of it.
         beginnings: by their size.
+        ends_a_line: whether its last byte does; an empty file has no line that could be cut.
     """
 
     size_bytes: int
     sha256: str
     beginnings: Mapping[int, Beginning]
+    ends_a_line: bool = True
 
     def goes_on_from(self, before: KnownDelivery, *, at_line_end: bool = True) -> bool:
         """Whether the file is what a delivery was and more.
@@ -93,9 +95,10 @@ def digest(stream: BinaryIO, size_bytes: int, earlier: Iterable[KnownDelivery]) 
         read_bytes += count
         if read_bytes == size:
             beginnings[size] = Beginning(whole.hexdigest(), last in LINE_ENDS)
-    count, _ = _read_into(whole, stream, size_bytes - read_bytes)
+    count, last = _read_into(whole, stream, size_bytes - read_bytes)
     stream.seek(0)
-    return Content(read_bytes + count, whole.hexdigest(), beginnings)
+    ends_a_line = last in LINE_ENDS or not count
+    return Content(read_bytes + count, whole.hexdigest(), beginnings, ends_a_line)
 
 
 def _read_into(digest: _Hash, stream: BinaryIO, size_bytes: int) -> tuple[int, bytes]:
