@@ -71,8 +71,6 @@ class FtpFolder:
         self._site = site
         self._ftp = ftp
         self._features: set[str] = set()
-        #: Names that are no UTF-8, as they go over the wire.
-        self._on_the_wire: dict[str, str] = {}
         self._listed: dict[str, RemoteFile] = {}
 
     @property
@@ -150,7 +148,7 @@ class FtpFolder:
         """Yield the content of a file from an offset on."""
         with self._told():
             try:
-                data = self._ftp.transfercmd(f"RETR {self._wire(name)}", offset or None)
+                data = self._ftp.transfercmd(f"RETR {_wire(name)}", offset or None)
             except ftplib.error_perm as error:
                 raise self._refused_file(name, offset, error) from None
             try:
@@ -164,15 +162,15 @@ class FtpFolder:
         """Make a folder in this one, unless it is there."""
         # If it cannot be made, renaming into it tells why.
         with self._told(), suppress(ftplib.error_perm):
-            self._ftp.mkd(self._wire(name))
+            self._ftp.mkd(_wire(name))
 
     def rename(self, name: str, new_name: str) -> None:
         """Give a file another name."""
-        self._change(name, partial(self._ftp.rename, self._wire(name), self._wire(new_name)))
+        self._change(name, partial(self._ftp.rename, _wire(name), _wire(new_name)))
 
     def delete(self, name: str) -> None:
         """Delete a file."""
-        self._change(name, partial(self._ftp.delete, self._wire(name)))
+        self._change(name, partial(self._ftp.delete, _wire(name)))
 
     def close(self) -> None:
         """Close the connection; no farewell, which a server that hangs would not answer."""
@@ -227,26 +225,15 @@ class FtpFolder:
         now = datetime.now(UTC)
         shown = (rough_file(line, now) for line in lines)
         return [
-            replace(file, name=self._name(file.name))
+            replace(file, name=_name(file.name))
             for file in shown
             if file is not None and file.name not in (".", "..")
         ]
 
-    def _name(self, wire: str) -> str:
-        """Return a name as text; one that is no UTF-8 is taken for Latin-1."""
-        try:
-            return wire.encode("latin-1").decode("utf-8")
-        except UnicodeDecodeError:
-            self._on_the_wire[wire] = wire
-            return wire
-
-    def _wire(self, name: str) -> str:
-        return self._on_the_wire.get(name) or name.encode("utf-8").decode("latin-1")
-
     def _machine_file(self, line: str) -> RemoteFile | None:
         """Return what a line of MLSD or MLST shows; None for the folder itself and nonsense."""
         shown, _, wire = line.partition(" ")
-        name = self._name(wire)
+        name = _name(wire)
         facts = {
             key.lower(): value
             for key, _, value in (fact.partition("=") for fact in shown.split(";"))
@@ -262,7 +249,7 @@ class FtpFolder:
 
     def _machine_look(self, name: str) -> RemoteFile | None:
         try:
-            answer = self._ftp.sendcmd(f"MLST {self._wire(name)}")
+            answer = self._ftp.sendcmd(f"MLST {_wire(name)}")
         except ftplib.error_perm as error:
             if _code(error) == NO_FILE:
                 return None
@@ -282,7 +269,7 @@ class FtpFolder:
     def _ask_value(self, command: str, name: str) -> str | None:
         """Return what the server tells of a file; None if it does not, 550 if the file is gone."""
         try:
-            return self._ftp.sendcmd(f"{command} {self._wire(name)}")[4:].strip()
+            return self._ftp.sendcmd(f"{command} {_wire(name)}")[4:].strip()
         except ftplib.error_perm as error:
             return NO_FILE if _code(error) == NO_FILE else None
 
@@ -389,6 +376,16 @@ class FtpFolder:
 
     def _error(self, fault: Fault) -> RemoteError:
         return RemoteError(self._site.pbx.id, fault)
+
+
+def _name(wire: str) -> str:
+    """Return a name as text; what is no UTF-8 is kept as characters that cannot be printed."""
+    return wire.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def _wire(name: str) -> str:
+    """Return a name as it goes over the wire, where each character is a byte."""
+    return name.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _code(error: Exception) -> str:

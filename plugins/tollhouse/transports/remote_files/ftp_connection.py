@@ -35,7 +35,7 @@ class FtpConnection(ftplib.FTP):
     """
 
     def __init__(self, timeout_seconds: float, active_ports: tuple[int, int] | None) -> None:
-        # Latin-1 keeps every byte of a name; which characters are meant is found out per name.
+        # Latin-1 keeps every byte of a name, whatever it is written in.
         super().__init__(timeout=timeout_seconds, encoding="latin-1")
         self.opening: DataConnection | None = None
         self._active_ports = active_ports

@@ -68,8 +68,6 @@ class SftpFolder:
         self._site = site
         self._client = client
         self._channel: _Client | None = None
-        #: Names that are no UTF-8, as they go over the wire.
-        self._on_the_wire: dict[str, bytes] = {}
 
     @property
     def protection(self) -> Protection:
@@ -118,7 +116,8 @@ class SftpFolder:
         with self._told():
             try:
                 for wire, state in self._sftp.entries(self._site.folder):
-                    name = self._name(wire)
+                    # What is no UTF-8 is kept as characters that cannot be printed.
+                    name = wire.decode("utf-8", "surrogateescape")
                     if not is_wanted(name):
                         other_names.append(name)
                     elif name not in (".", ".."):
@@ -140,8 +139,10 @@ class SftpFolder:
     def blocks(self, name: str, offset: int) -> Generator[bytes]:
         """Yield the content of a file from an offset on."""
         with self._told():
+            path = self._path(name)
             try:
-                file = self._sftp.open(self._path(name), "rb")
+                size_bytes = self._sftp.stat(path).st_size
+                file = self._sftp.open(path, "rb")
             except FileNotFoundError:
                 raise RemoteFileError(GONE) from None
             except PermissionError:
@@ -151,7 +152,7 @@ class SftpFolder:
                 ) from None
             with file:
                 file.seek(offset)
-                file.prefetch(max_concurrent_requests=REQUESTS_AHEAD)
+                file.prefetch(size_bytes, REQUESTS_AHEAD)
                 with suppress(EOFError):  # it is shorter now than it was a moment ago
                     while block := file.read(BLOCK_BYTES):
                         yield block
@@ -192,17 +193,9 @@ class SftpFolder:
         return self._channel
 
     def _path(self, name: str) -> bytes:
-        wire = self._on_the_wire.get(name) or name.encode()
-        return self._site.folder.rstrip("/").encode() + b"/" + wire
-
-    def _name(self, wire: bytes) -> str:
-        """Return a name as text; one that is no UTF-8 is taken for Latin-1."""
-        try:
-            return wire.decode("utf-8")
-        except UnicodeDecodeError:
-            name = wire.decode("latin-1")
-            self._on_the_wire[name] = wire
-            return name
+        return (
+            self._site.folder.rstrip("/").encode() + b"/" + name.encode("utf-8", "surrogateescape")
+        )
 
     def _private_key(self) -> paramiko.PKey | None:
         extra = self._site.connection.extra
