@@ -244,7 +244,16 @@ verdicts as (
         case
             when leg_name = 'main_cdr' and record is not null then 'group_summary'
             when form = 'csv' and body ~* '^[''"]?(acctid|accountcode)[''"]?,.*,[''"]?start[''"]?,' then 'column_names'
-            when jsonb_typeof(document) = 'array' or jsonb_typeof(coalesce(document -> 'cdr_root', document -> 'cdr')) = 'array'
+            when
+                jsonb_typeof(document) = 'array'
+                or jsonb_typeof(
+                    coalesce(
+                        document -> 'cdr_root',
+                        document -> 'cdr',
+                        document #> '{response,cdr_root}',
+                        document #> '{response,cdr}'
+                    )
+                ) = 'array'
                 then 'no_records'
             when form = 'xml' and body !~ '=' and regexp_replace(body, '<[^<>]*>', '', 'g') ~ '^\s*$' then 'no_records'
             -- What stands before a document that was sent by HTTP.
