@@ -51,6 +51,13 @@ def test_an_operator_can_confirm_that_idlast_is_right() -> None:
     assert start("300 confirmed", None) == "300"
 
 
+def test_an_idlast_of_another_transport_is_to_be_deleted() -> None:
+    with pytest.raises(IdlastError, match="had another transport before: delete it"):
+        start("12:345", LedgerEntry(7, "11:0", "12:345"))
+    with pytest.raises(IdlastError, match="ahead of raw"):
+        start("300", LedgerEntry(7, "11:0", "12:345"))
+
+
 def test_a_pull_killed_before_it_moved_idlast_back_is_not_taken_for_a_restore() -> None:
     assert start("300", LedgerEntry(7, "300", "20")) == "20"
 

@@ -125,11 +125,9 @@ def starting_point(
     except ValueError as error:
         raise IdlastError(
             f"{pbx.id}: the Variable {pbx.idlast_variable} holds {idlast!r}, which is no place in "
-            f"its source: {error}. Set it to "
-            f"{last.idlast_after + ' to go on, or d' if last else 'what it was, or d'}elete it to "
-            "read everything again; nothing doubles."
+            f"its source: {error}. {_way_out(last, position)}"
         ) from error
-    if is_confirmed or (last is not None and here <= position(last.idlast_after)):
+    if is_confirmed or (last is not None and _is_up_to(here, last, position)):
         return value
     if last is not None and idlast == last.idlast_before:
         # The source began anew, so the last pull moved IDLAST back, and was killed before it could.
@@ -137,6 +135,28 @@ def starting_point(
     if last is None and not any(here):
         return value
     raise IdlastError(_ahead(pbx, value, last))
+
+
+def _is_up_to(
+    here: tuple[int, ...], last: LedgerEntry, position: Callable[[str], tuple[int, ...]]
+) -> bool:
+    try:
+        return here <= position(last.idlast_after)
+    except ValueError:
+        # The entry had another transport then.
+        return False
+
+
+def _way_out(last: LedgerEntry | None, position: Callable[[str], tuple[int, ...]]) -> str:
+    """Return what to do about an IDLAST that is no place."""
+    anew = "elete it to read everything again; nothing doubles."
+    if last is None:
+        return f"Set it to what it was, or d{anew}"
+    try:
+        position(last.idlast_after)
+    except ValueError:
+        return f"The entry had another transport before: d{anew}"
+    return f"Set it to {last.idlast_after} to go on, or d{anew}"
 
 
 def _ahead(pbx: Pbx, value: str, last: LedgerEntry | None) -> str:
