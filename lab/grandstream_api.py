@@ -40,8 +40,9 @@ REALM = "Grandstream CDR API"
 OK, INVALID, COOKIE_ERROR, WRONG_LOGIN, NO_PERMISSION, BUSY = 0, -1, -6, -37, -47, -45
 
 #: An HTTP error; half a document; a connection that is closed half-way; a session that ends; a code
-#: of the API that asks to come again; a nonce that is no longer good.
-FaultKind = Literal["500", "truncate", "cut", "expire", "busy", "stale"]
+#: of the API that asks to come again; a nonce that is no longer good; a login that the PBX took
+#: though its answer is an error.
+FaultKind = Literal["500", "truncate", "cut", "expire", "busy", "stale", "login"]
 
 Record = dict[str, str]
 
@@ -76,6 +77,7 @@ class GrandstreamApi:
         self._challenges: dict[str, str] = {}
         self._cookies: set[str] = set()
         self._nonces: set[str] = set()
+        self._digests: set[str] = set()
         self._position = 0
 
     def __enter__(self) -> GrandstreamApi:
@@ -95,12 +97,22 @@ class GrandstreamApi:
     def next_fault(self) -> FaultKind | None:
         """Return what goes wrong with a request for records, if anything."""
         with self._lock:
-            fault = self.faults.pop(0) if self.faults else None
+            fault = next((fault for fault in self.faults if fault != "login"), None)
+            if fault:
+                self.faults.remove(fault)
             if fault == "expire":
                 self._cookies.clear()
             if fault == "stale":
                 self._nonces.clear()
         return fault
+
+    def is_login_lost(self) -> bool:
+        """Whether the answer to this login is an error."""
+        with self._lock:
+            is_lost = "login" in self.faults
+            if is_lost:
+                self.faults.remove("login")
+        return is_lost
 
     def challenge(self, user: str) -> str:
         """Return a challenge for a login."""
@@ -131,11 +143,12 @@ class GrandstreamApi:
         return nonce
 
     def accepts(self, header: str, method: str, uri: str) -> bool:
-        """Whether a digest is that of the login and answers a challenge of ours."""
+        """Whether a digest is that of the login, answers a challenge of ours, and is a new one."""
         fields = dict(re.findall(r'(\w+)="?([^",]*)"?', header.removeprefix("Digest ")))
         with self._lock:
-            if fields.get("nonce") not in self._nonces:
+            if fields.get("nonce") not in self._nonces or header in self._digests:
                 return False
+            self._digests.add(header)
         secret = _md5(f"{self.login}:{REALM}:{self.password}")
         request = _md5(f"{method}:{uri}")
         middle = ":".join(fields.get(name, "") for name in ("nonce", "nc", "cnonce", "qop"))
@@ -234,6 +247,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif action == "login":
             cookie = self.server.api.log_in(str(request.get("user")), str(request.get("token")))
             refused = {"response": {}, "status": WRONG_LOGIN}
+            if self.server.api.is_login_lost():
+                self._answer(500, {"error": "Internal Server Error"})
+                return
             self._answer(200, {"response": {"cookie": cookie}, "status": OK} if cookie else refused)
         elif action == "cdrapi":
             self._tell_records_of_session(request)

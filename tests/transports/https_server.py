@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,7 +76,12 @@ class HttpsServer(_Running):
     """Answers each request by ``script``, which a test may change at any time."""
 
     def __init__(
-        self, authority: Authority, script: Callable[[Seen], Reply], *, address: str = "127.0.0.1"
+        self,
+        authority: Authority,
+        script: Callable[[Seen], Reply],
+        *,
+        address: str = "127.0.0.1",
+        highest_tls: str | None = None,
     ) -> None:
         self.script = script
         self.seen: list[Seen] = []
@@ -83,6 +89,11 @@ class HttpsServer(_Running):
         certificate, key = authority.issue(f"server for {address}", address)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
+        if highest_tls:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                context.maximum_version = ssl.TLSVersion[highest_tls]
         server = self
 
         class Handler(BaseHTTPRequestHandler):

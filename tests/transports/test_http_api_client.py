@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import logging
 import socket
+import ssl
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -133,6 +137,29 @@ def test_a_server_that_says_how_long_to_wait_is_not_kept_waiting_longer(
     assert asked(server, authority, hour) == b"fine"
 
 
+@pytest.mark.parametrize("asked_for", ["9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_server_that_asks_for_ages_is_asked_again_after_the_longest_wait(
+    server: HttpsServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, asked_for: str
+) -> None:
+    monkeypatch.setattr(client_module, "LONGEST_WAIT_SECONDS", 0.01)
+    server.script = one_after_the_other(
+        Reply(503, headers={"Retry-After": asked_for}), Reply(body=b"fine")
+    )
+    assert asked(server, authority) == b"fine"
+
+
+def test_an_answer_that_was_compressed_unasked_is_unpacked_as_far_as_it_may_go(
+    server: HttpsServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "MAXIMUM_BYTES", 1 << 20)
+    packed = {"Content-Encoding": "gzip"}
+    server.script = lambda seen: Reply(body=gzip.compress(b"fine"), headers=packed)
+    assert asked(server, authority) == b"fine"
+    server.script = lambda seen: Reply(body=gzip.compress(b" " * (30 << 20)), headers=packed)
+    with pytest.raises(SourceError, match="more than 1 MiB"):
+        asked(server, authority)
+
+
 def test_waits_double_and_are_never_quite_the_same() -> None:
     patience = Patience(retry_seconds=2)
     assert [patience.wait_seconds(attempt, 0.0) for attempt in (1, 2, 3, 4)] == [2, 4, 8, 16]
@@ -229,6 +256,51 @@ def test_a_certificate_for_another_name_is_refused_unless_the_connection_names_i
         assert asked(elsewhere, authority, server_name="192.0.2.7") == b"fine"
 
 
+def test_a_certificate_that_nobody_can_vouch_for_is_accepted_by_its_fingerprint_alone(
+    server: HttpsServer, authority: Authority
+) -> None:
+    """Boxes come with certificates without a name, of a weak key, or long expired."""
+    with HttpsServer(Authority(authority.file.parent, "old"), lambda seen: Reply()) as other:
+        text = ssl.get_server_certificate(("127.0.0.1", other.port))
+        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(text)).digest()
+        shown = digest.hex(":").upper()
+        reached = client_of(connection_to(other, None, tls_fingerprint=shown))
+        assert reached.ask(Ask("GET", "/"), body_of) == b"{}"
+        reached.close()
+    with pytest.raises(ApiError, match=r"is not the one of .*tls_fingerprint") as refused:
+        client_of(connection_to(server, None, tls_fingerprint=shown)).ask(Ask("GET", "/"), body_of)
+    assert refused.value.fault.step == "TLS certificate"
+    assert server.seen == []
+
+
+def test_a_certificate_of_its_own_is_trusted_though_another_signed_it(
+    running: HttpsServer, authority: Authority, tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved.pem"
+    saved.write_text(ssl.get_server_certificate(("127.0.0.1", running.port)), encoding="ascii")
+    client = client_of(connection_to(running, None, tls_ca=str(saved)))
+    assert client.ask(Ask("GET", "/"), body_of) == b"{}"
+    client.close()
+
+
+def test_a_box_that_knows_old_tls_alone_is_read_only_where_the_connection_says_so(
+    authority: Authority,
+) -> None:
+    with HttpsServer(authority, lambda seen: Reply(), highest_tls="TLSv1_1") as old:
+        with pytest.raises(SourceError, match=r"TLS 1.2 or newer.*old_tls"):
+            asked(old, authority)
+        assert asked(old, authority, old_tls=True) == b"{}"
+
+
+def test_the_systems_authorities_count_where_they_are_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on Debian: there is no file of them where OpenSSL looks for one."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert client_of(PbxConnection("pbx_paris_hq", "192.0.2.9")).reach.ca_file == str(tmp_path)
+
+
 def test_only_who_says_so_goes_without_verification(server: HttpsServer) -> None:
     client = client_of(connection_to(server, None, verify="false"))
     with pytest.warns(match="Unverified HTTPS request"):
@@ -257,6 +329,22 @@ def test_a_redirect_on_the_same_host_is_followed_but_not_for_ever(
     assert [seen.path for seen in server.seen] == ["/records", "/records/"]
     server.script = lambda seen: Reply(302, headers={"Location": "/records"})
     with pytest.raises(SourceError, match="without end"):
+        asked(server, authority)
+
+
+def test_a_redirect_that_leaves_the_port_of_https_out_stays_on_the_host() -> None:
+    at = client_module._origin
+    assert at("https://PBX.example.com/x") == at("https://pbx.example.com:443/")
+    assert at("https://pbx.example.com:8443/") != at("https://pbx.example.com/")
+    assert at("http://pbx.example.com:443/") != at("https://pbx.example.com/")
+
+
+@pytest.mark.parametrize("location", ["http://[::1/", "/\u00ff"])
+def test_a_redirect_to_what_is_no_address_ends_in_a_sentence(
+    server: HttpsServer, authority: Authority, location: str
+) -> None:
+    server.script = lambda seen: Reply(302, headers={"Location": location})
+    with pytest.raises(SourceError, match="broke the connection off"):
         asked(server, authority)
 
 
@@ -290,7 +378,7 @@ def test_no_secret_is_in_a_log_an_error_or_a_name(
 ) -> None:
     """A server that repeats what it was sent must not bring a password into the log."""
     caplog.set_level(logging.DEBUG)
-    secrets = ["pass word/ü", "token-0123", PROXY_PASSWORD]
+    secrets = ['pass "word"/ü', "token-0123", PROXY_PASSWORD]
     with ConnectProxy("clerk", PROXY_PASSWORD) as proxy:
         url = f"http://clerk:{PROXY_PASSWORD}@127.0.0.1:{proxy.port}"
         client = client_of(connection_to(server, authority, proxy=url))
@@ -298,7 +386,9 @@ def test_no_secret_is_in_a_log_an_error_or_a_name(
         client.hide(secrets[1])
         secrets.append(basic.removeprefix("Basic "))
         ask = Ask("GET", "/x", headers={"Authorization": basic, "X-Auth-Token": secrets[1]})
-        server.script = lambda seen: Reply(500, " ".join([*secrets, str(seen.headers)]).encode())
+        server.script = lambda seen: Reply(
+            500, " ".join([*secrets, json.dumps(secrets), str(seen.headers)]).encode()
+        )
         with pytest.raises(SourceError, match="hidden") as refused:
             client.ask(ask, body_of)
         # A part of a secret, where what is quoted ends, is one too.
@@ -308,6 +398,7 @@ def test_no_secret_is_in_a_log_an_error_or_a_name(
         client.close()
     said += [repr(ask), repr(Answer(200, {"Set-Cookie": secrets[1]}, secrets[0].encode()))]
     text = "".join(said) + caplog.text
+    secrets.append(json.dumps(secrets[0])[1:-1])
     assert [secret for secret in secrets if secret in text] == []
 
 
@@ -316,7 +407,10 @@ def test_no_secret_is_in_a_log_an_error_or_a_name(
     [
         ({"host": ""}, "host of connection pbx_paris_hq"),
         ({"host": "https://pbx.example.com/api"}, "write it alone"),
+        ({"host": "pbx.example.com:8443"}, "write it alone.*the port into port"),
         ({"extra": {"verify": "perhaps"}}, "true or false"),
+        ({"extra": {"old_tls": "1.0"}}, "extra old_tls .* true or false"),
+        ({"extra": {"tls_fingerprint": "AB:CD"}}, "no SHA-256 fingerprint: 32 bytes"),
         ({"extra": {"tls_ca": "no-such-file.pem"}}, "no-such-file.pem, which holds no certificate"),
         ({"extra": {"proxy": f"clerk:{PROXY_PASSWORD}@proxy"}}, "is no URL"),
         ({"extra": {"proxy": f"http://clerk:{PROXY_PASSWORD}/@proxy:x"}}, "is no URL"),
@@ -329,3 +423,10 @@ def test_a_connection_that_does_not_hold_is_said_without_its_secrets(
     with pytest.raises(SourceError, match=fault) as refused:
         find_reach(PBX, connection, settings_with(tmp_path), default_port=443)
     assert PROXY_PASSWORD not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]", " [0:0:0:0:0:0:0:1] "])
+def test_an_address_of_ipv6_may_stand_in_brackets_or_not(tmp_path: Path, host: str) -> None:
+    connection = PbxConnection("pbx_paris_hq", host)
+    reach = find_reach(PBX, connection, settings_with(tmp_path), default_port=443)
+    assert reach.url == "https://[::1]:443"

@@ -23,6 +23,7 @@ from tollhouse.transports import SourceError
 from tollhouse.transports.http_api import grandstream
 from tollhouse.transports.http_api.by_time import ordinal_of
 from tollhouse.transports.http_api.digest import DigestLogin
+from tollhouse.watermark import IdlastError
 
 SITE = Site("sete_harbour", 2000, 2049, "0465710000", 60)
 LOGIN, PASSWORD = "cdrapi", "a pass phrase: é/@"
@@ -201,16 +202,51 @@ def test_what_keeps_records_from_being_read_is_said(
 
 
 @pytest.mark.postgres
-def test_a_firmware_that_does_not_page_is_named_and_not_asked_for_ever(
+def test_a_firmware_that_does_not_page_is_named_where_it_may_hold_more(
     ucm: Ucm, authority: Authority
 ) -> None:
     body = json.dumps({"response": {"cdr_root": records_of(1)}, "status": 0}).encode()
     with HttpsServer(authority, lambda seen: Reply(body=body)) as server:
         assert ucm.connection is not None
         ucm.connection = replace(ucm.connection, port=server.port)
-        ucm.set(cdr_api="old")
+        ucm.set(cdr_api="old", page_rows=1)
         with pytest.raises(SourceError, match="same page again from record 1 on"):
             ucm.pull()
+        ucm.set(cdr_api="old", page_rows=2)
+        assert ucm.pull().rows_inserted == 1
+
+
+@pytest.mark.postgres
+def test_a_login_whose_answer_was_lost_is_made_anew_and_not_repeated(ucm: Ucm) -> None:
+    """A challenge is good once: repeated, it looks like a guess, and guesses lock the account."""
+    ucm.write(*records_of(1))
+    ucm.api.faults = ["login"]
+    assert ucm.pull().rows_inserted == 1
+    logins = ["challenge", "login"] * 2
+    assert ucm.api.requests == [*logins, "cdrapi", "cdrapi"]
+
+
+@pytest.mark.postgres
+def test_a_digest_is_counted_on_when_a_request_is_made_again(ucm: Ucm) -> None:
+    ucm.write(*records_of(1))
+    ucm.set(cdr_api="old")
+    ucm.api.faults = ["stale", "500", "500"]
+    assert ucm.pull().rows_inserted == 1
+    challenged, failed, pages = 1, 2, 2
+    assert len(ucm.api.requests) == challenged + failed + pages
+
+
+@pytest.mark.postgres
+def test_an_entry_that_had_another_transport_is_told_to_delete_its_idlast(ucm: Ucm) -> None:
+    ucm.write(*records_of(1))
+    ucm.pull()
+    ucm.pbx = ucm.pbx.model_copy(update={"transport": "spooled_stream"})
+    with pytest.raises(IdlastError, match="another transport before: delete it"):
+        ucm.pull()
+    ucm.set()
+    ucm.watermark.set("12")
+    with pytest.raises(SourceError, match=r"'12', an id and no time. Delete"):
+        ucm.pull()
 
 
 def test_legs_of_a_group_are_those_that_a_file_of_the_same_answer_gives() -> None:

@@ -42,6 +42,10 @@ def test_every_beginning_of_an_answer_is_known_to_be_no_whole_one() -> None:
             items_of(whole[:end], "items")
 
 
+def test_a_mark_before_the_document_is_no_part_of_it() -> None:
+    assert items_of('\ufeff {"items": [1]}', "items") == ["1"]
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "<html>", "null", '{"items": {}}', '{"a": 1}', "{}", '"items"']
 )

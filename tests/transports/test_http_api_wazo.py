@@ -37,7 +37,8 @@ class CallLogs:
         self.tokens: set[str] = set()
         self.given = 0
         self.takes_tokens = True
-        self.ignores_from_id = False
+        self.ignores_from_id = self.ignores_order = False
+        self.most_rows = 1000
         self.troubles: list[Reply | str] = []
 
     def call(self, *ids: int, source: str = "") -> None:
@@ -73,9 +74,10 @@ class CallLogs:
             for number in sorted(self.items)
             if number >= first and self._is_in(number, query)
         ]
-        if query["direction"] == "desc":
+        if query["direction"] == "desc" or self.ignores_order:
             chosen.reverse()
-        found = ",\n ".join(self.items[number] for number in chosen[: int(query["limit"])])
+        most = min(int(query["limit"]), self.most_rows)
+        found = ",\n ".join(self.items[number] for number in chosen[:most])
         return f'{{"total": 1, "items": [{found}], "filtered": 1}}'.encode()
 
     def _is_in(self, number: int, query: dict[str, str]) -> bool:
@@ -296,6 +298,25 @@ def test_a_server_that_does_not_page_is_named_and_not_asked_for_ever(wazo: Wazo)
     wazo.logs.ignores_from_id = True
     with pytest.raises(SourceError, match=r"id 1 came though ids above 3 were asked for"):
         wazo.pull()
+
+
+def test_a_server_that_does_not_order_is_named_since_calls_would_be_missed(wazo: Wazo) -> None:
+    wazo.logs.call(*range(1, 8))
+    wazo.logs.ignores_order = True
+    with pytest.raises(SourceError, match=r"ids after -1 come in no order.*20.0"):
+        wazo.pull()
+    assert (bodies(wazo.settings), wazo.watermark.value) == ([], None)
+
+
+def test_a_server_that_hands_out_fewer_than_asked_for_is_read_to_the_end(wazo: Wazo) -> None:
+    wazo.logs.call(*range(1, 8), *range(10**6, 10**6 + 4))
+    wazo.logs.most_rows = 2
+    wazo.set(page_rows=1000)
+    assert wazo.pull().rows_inserted == 11
+    wazo.logs.items.pop(3)
+    wazo.logs.call(10**6 - 1)
+    late = wazo.pull()
+    assert (late.rows_inserted, late.warnings, wazo.watermark.value) == (1, (), str(10**6 + 3))
 
 
 def test_tenant_and_recursion_are_asked_for_as_the_entry_says(wazo: Wazo) -> None:

@@ -46,7 +46,9 @@ For the CDR API open TCP 8089 (the older one: 8443) from this machine to the PBX
 
 The PBX comes with a certificate that it made for itself: give it one of your own authority, or save
 the one that it has as a PEM file. `extra.tls_ca` names the file, below `var/`; where the
-certificate names the PBX otherwise than `host` does, `extra.server_name` says how. Timeouts, pages
+certificate names the PBX otherwise than `host` does, `extra.server_name` says how. Old boxes have
+one that names nothing, has expired or has a weak key: give its SHA-256 fingerprint as
+`extra.tls_fingerprint`, and `extra.old_tls: true` where the box knows no TLS 1.2. Timeouts, pages
 and proxies: docs/configuration.md.
 
 `time_zone` of the entry is the zone of the PBX's clock.

@@ -82,12 +82,15 @@ def _check_certificate(report: Report, client: HttpsClient) -> None:
         del answer
 
     client.ask_once(Ask("GET", "/"), nothing)
-    if client.reach.ca_file is None:
+    if client.reach.fingerprint:
+        report.ok("TLS", f"the certificate of {client.reach.place} bears the fingerprint asked for")
+    elif client.reach.ca_file is None:
         report.warn(
             "TLS",
             f"{client.reach.place} is not verified: whoever stands in between can read along",
             "Save the certificate of its authority as a PEM file, name the file in the "
-            "connection's extra tls_ca and take verify out.",
+            "connection's extra tls_ca (or its fingerprint as tls_fingerprint), and take verify "
+            "out.",
         )
     else:
         report.ok("TLS", f"the certificate of {client.reach.place} is trusted")

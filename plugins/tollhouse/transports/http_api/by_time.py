@@ -40,8 +40,7 @@ def fetch(request: FetchRequest, progress: Progress, api: CdrApi) -> Iterator[De
         )
         yield DeliveryTickets(delivery, bundled(records))
         return
-    idlast = None if request.idlast is None else datetime.fromisoformat(request.idlast)
-    yield DeliveryTickets(delivery, _news(request.pbx, progress, api, idlast))
+    yield DeliveryTickets(delivery, _news(request.pbx, progress, api, _idlast(request)))
 
 
 def read_records(
@@ -62,10 +61,13 @@ def read_records(
     before: list[str] = []
     while items := api.page(parameters | {"offset": str(offset)}):
         if items == before:
+            if len(items) < rows_of_page(pbx):
+                # It does not page, and had no more than that.
+                return
             raise SourceError(
                 f"{pbx.id}: the PBX hands out the same page again from record {offset} on. Its "
-                "firmware does not page: set settings.page_rows to 1000 and settings.overlap_hours "
-                "to less, or update it."
+                "firmware does not page: install a newer one, or set settings.page_rows to 1000 "
+                "and settings.overlap_hours to less."
             )
         received_at = datetime.now(UTC)
         maximum_bytes = pbx.known_model.framing.maximum_bytes
@@ -120,6 +122,18 @@ def _news(pbx: Pbx, progress: Progress, api: CdrApi, idlast: datetime | None) ->
         if idlast is not None:
             newest = max(newest, idlast)
         progress.idlast = newest.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _idlast(request: FetchRequest) -> datetime | None:
+    if request.idlast is None:
+        return None
+    try:
+        return datetime.fromisoformat(request.idlast)
+    except ValueError:
+        raise SourceError(
+            f"{request.pbx.id}: IDLAST is {request.idlast!r}, an id and no time. Delete its "
+            "Variable: what the PBX still holds is read again, and nothing doubles."
+        ) from None
 
 
 def _local_start(record: object) -> datetime | None:

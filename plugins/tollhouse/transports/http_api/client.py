@@ -8,6 +8,7 @@ Redirects are followed on the same host only: a token must not travel to another
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import random
 import time
@@ -21,7 +22,6 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from tollhouse.transports.http_api.failures import (
     BROKEN_OFF,
@@ -33,6 +33,7 @@ from tollhouse.transports.http_api.failures import (
     slow_fault,
 )
 from tollhouse.transports.http_api.reach import Reach
+from tollhouse.transports.http_api.tls import TlsAdapter
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ BLOCK_BYTES = 1 << 16
 WHOLE_ANSWER_FACTOR = 10
 LONGEST_WAIT_SECONDS = 120.0
 REDIRECTS_FOLLOWED = 3
+HTTPS_PORT = 443
 PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 #: More of an answer is never quoted; the longest token fits in.
 LONGEST_SAID_BYTES = 1 << 16
@@ -117,7 +119,7 @@ class HttpsClient:
         self._session.verify = reach.ca_file or False
         self._session.proxies = {"https": reach.proxy} if reach.proxy else {}
         self._session.headers.update({"Accept-Encoding": "identity", "User-Agent": "tollhouse"})
-        self._session.mount("https://", _NamedAdapter(reach.server_name))
+        self._session.mount("https://", TlsAdapter(reach))
         proxy = urlsplit(reach.proxy or "")
         for secret in (proxy.password, unquote(proxy.password or "")):
             self.hide(secret or "")
@@ -133,7 +135,10 @@ class HttpsClient:
     def hide(self, secret: str) -> None:
         """Keep a password, token or cookie out of everything that is said from now on."""
         if len(secret) >= SHORTEST_HIDDEN:
-            self._secrets |= {secret, quote(secret, safe="")}
+            in_json = {
+                json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)
+            }
+            self._secrets |= {secret, quote(secret, safe=""), *in_json}
 
     def hide_login(self, login: str, password: str) -> str:
         """Keep a password out of what is said, also as basic authentication writes it; return that.
@@ -161,11 +166,11 @@ class HttpsClient:
             text = text.replace(secret, HIDDEN)
         return text
 
-    def ask(self, ask: Ask, understand: Callable[[Answer], T]) -> T:
+    def ask(self, ask: Ask | Callable[[], Ask], understand: Callable[[Answer], T]) -> T:
         """Make a request, again while it fails for a reason that may pass.
 
         Args:
-            ask: the request.
+            ask: the request, or what makes it anew for each attempt: some hold what is good once.
             understand: makes the result of the answer, or raises ``error``; may be called again.
 
         Raises:
@@ -173,8 +178,9 @@ class HttpsClient:
         """
         patience = self._patience
         for attempt in range(1, patience.attempts + 1):
+            request = ask() if callable(ask) else ask
             try:
-                return understand(self._passing(self._follow(ask)))
+                return understand(self._passing(self._follow(request)))
             except ApiError as error:
                 fault = error.fault
                 if not fault.may_pass:
@@ -227,7 +233,7 @@ class HttpsClient:
             if answer.status not in (301, 302, 303, 307, 308) or location is None:
                 return answer
             url, parameters = urljoin(url, location), None
-            if urlsplit(url)[:2] != urlsplit(self.reach.url)[:2]:
+            if _origin(url) != _origin(self.reach.url):
                 elsewhere = self.said(location.encode())
                 raise self.error(
                     Fault(
@@ -256,7 +262,17 @@ class HttpsClient:
     ) -> Iterator[requests.Response]:
         """Make a request and give the answer, its body not read yet."""
         try:
-            response = self._session.request(
+            with closing(self._request(ask, url, parameters)) as response:
+                yield response
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            # Without the cause: what libraries say of a connection may quote a proxy's password.
+            raise self.error(self._fault_of(error)) from None
+
+    def _request(
+        self, ask: Ask, url: str, parameters: Mapping[str, str] | None
+    ) -> requests.Response:
+        try:
+            return self._session.request(
                 ask.method,
                 url,
                 params=dict(parameters) if parameters else None,
@@ -266,10 +282,7 @@ class HttpsClient:
                 stream=True,
                 timeout=self._patience.timeout_seconds,
             )
-            with closing(response):
-                yield response
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            # Without the cause: what libraries say of a connection may quote a proxy's password.
+        except ValueError as error:  # an address or a header that is none
             raise self.error(self._fault_of(error)) from None
 
     def _fault_of(self, error: Exception) -> Fault:
@@ -280,7 +293,8 @@ class HttpsClient:
         seconds = self._patience.timeout_seconds * WHOLE_ANSWER_FACTOR
         deadline = time.monotonic() + seconds
         body = bytearray()
-        while block := raw.read1(BLOCK_BYTES):
+        # Some compress what they were asked not to.
+        while block := raw.read1(BLOCK_BYTES, decode_content=True):
             body += block
             if len(body) > MAXIMUM_BYTES:
                 raise self.error(
@@ -295,35 +309,19 @@ class HttpsClient:
         return bytes(body)
 
 
-class _NamedAdapter(HTTPAdapter):
-    """Expects a name in the certificate that is not the host's."""
-
-    def __init__(self, server_name: str | None) -> None:
-        self._server_name = server_name
-        super().__init__()
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Hand the name on to where connections are made."""
-        super().init_poolmanager(*arguments, **{**options, **self._names()})
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Do the same on the way through a proxy."""
-        return super().proxy_manager_for(proxy, **{**options, **self._names()})
-
-    def _names(self) -> dict[str, Any]:
-        if self._server_name is None:
-            return {}
-        return {"server_hostname": self._server_name, "assert_hostname": self._server_name}
-
-
 def cut_short(place: str) -> Fault:
     """Return the fault of an answer that ends in the middle."""
     return Fault("answer", f"{place} sent half an answer", BROKEN_OFF, may_pass=True)
 
 
 def no_json(place: str, said: str = "") -> Fault:
-    """Return the fault of an answer that is something else than JSON; ``said`` is how it begins."""
-    kind = "a web page where JSON was asked for" if said[:1] == "<" else "something else than JSON"
+    """Return the fault of an answer that is not what was asked for; ``said`` is how it begins."""
+    if said[:1] == "<":
+        kind = "a web page where JSON was asked for"
+    elif said[:1] in ("{", "["):
+        kind = "JSON without a list of calls"
+    else:
+        kind = "something else than JSON"
     found = f"{place} answers with {kind}"
     return Fault(
         "answer",
@@ -331,6 +329,12 @@ def no_json(place: str, said: str = "") -> Fault:
         "Another service, or the login page of a proxy, stands there: check host and port of the "
         "connection.",
     )
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    """Return whom an address belongs to; the port of HTTPS may go without saying."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or HTTPS_PORT
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -27,6 +27,11 @@ CUT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 EXPIRED, NOT_YET_VALID = 10, 9
 WRONG_NAMES = (62, 64)
 
+#: For certificates that no authority can vouch for.
+PIN_IT = (
+    "Of a PBX whose certificate cannot be replaced, put the SHA-256 fingerprint of it into extra "
+    "tls_fingerprint."
+)
 TRY_AGAIN = "The next run asks again, from the same place; nothing is lost by it."
 BROKEN_OFF = (
     "A firewall or proxy in between may end long connections; a smaller settings.page_rows makes "
@@ -65,13 +70,18 @@ def fault_of(error: Exception, reach: Reach, timeout_seconds: float) -> Fault:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate_fault(cause, reach)
+    if any(isinstance(cause, urllib3.util.ssl_match_hostname.CertificateError) for cause in causes):
+        return _name_fault(reach)
+    if reach.fingerprint and any("ingerprints did not match" in str(cause) for cause in causes):
+        return _fingerprint_fault(reach)
     if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
         return _proxy_fault(causes, reach)
     if any(isinstance(cause, ssl.SSLError) and not isinstance(cause, CUT_TLS) for cause in causes):
         return Fault(
             "TLS certificate",
             f"{reach.place} does not come to terms over TLS",
-            "Is the port the one for HTTPS? The PBX must speak TLS 1.2 or newer.",
+            "Is the port the one for HTTPS? The PBX must speak TLS 1.2 or newer; for an old one "
+            "set old_tls to true in the connection's extra.",
         )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return Fault(
@@ -113,24 +123,38 @@ def slow_fault(reach: Reach, seconds: float) -> Fault:
 
 def _certificate_fault(error: ssl.SSLCertVerificationError, reach: Reach) -> Fault:
     if error.verify_code in WRONG_NAMES:
-        return Fault(
-            "TLS certificate",
-            f"the certificate of {reach.place} bears another name",
-            "Write the host of the connection as the certificate has it, or put the name in the "
-            "certificate into the connection's extra server_name.",
-        )
+        return _name_fault(reach)
     if error.verify_code in (EXPIRED, NOT_YET_VALID):
         return Fault(
             "TLS certificate",
             f"the certificate of {reach.place} has expired, or is not valid yet",
-            "Renew it on the PBX; compare the clocks of the PBX and of this machine.",
+            f"Renew it on the PBX; compare the clocks of the PBX and of this machine. {PIN_IT}",
         )
     return Fault(
         "TLS certificate",
         f"the certificate of {reach.place} is not trusted: {quoted(error.verify_message)}",
         "Save the certificate of the authority that signed it (of one that the PBX made for "
         "itself: that certificate) as a PEM file, and name the file in the connection's extra "
-        "tls_ca.",
+        f"tls_ca. {PIN_IT}",
+    )
+
+
+def _name_fault(reach: Reach) -> Fault:
+    return Fault(
+        "TLS certificate",
+        f"the certificate of {reach.place} bears another name",
+        "Write the host of the connection as the certificate has it, or put the name in the "
+        f"certificate into the connection's extra server_name. {PIN_IT}",
+    )
+
+
+def _fingerprint_fault(reach: Reach) -> Fault:
+    return Fault(
+        "TLS certificate",
+        f"the certificate of {reach.place} is not the one of the connection's extra "
+        "tls_fingerprint",
+        "If the PBX was given a new certificate, put the SHA-256 fingerprint of that one there. If "
+        "not, somebody may stand in between: nothing was told to him.",
     )
 
 

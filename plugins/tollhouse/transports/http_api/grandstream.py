@@ -7,6 +7,7 @@ The newer one (port 8089) takes a challenge, a login and a session for everythin
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -72,20 +73,7 @@ class SessionApi:
         Raises:
             ApiError: the login is refused, or the PBX does not answer.
         """
-        challenge = self._post(
-            {"action": "challenge", "user": self._login, "version": "1.0"}, "challenge"
-        )
-        token = hashlib.md5((challenge + self._password).encode(), usedforsecurity=False)
-        self._client.hide(token.hexdigest())
-        self._cookie = self._post(
-            {
-                "action": "login",
-                "user": self._login,
-                "token": token.hexdigest(),
-                "url": self._client.reach.url + NEW_PATH,
-            },
-            "cookie",
-        )
+        self._cookie = self._post(self._answer_challenge, "cookie")
         self._client.hide(self._cookie)
 
     def page(self, parameters: dict[str, str]) -> list[str]:
@@ -108,8 +96,7 @@ class SessionApi:
 
     def _ask_for_page(self, parameters: dict[str, str]) -> list[str] | None:
         request = {"action": "cdrapi", "cookie": self._cookie, "format": "json", **parameters}
-        ask = Ask("POST", NEW_PATH, json={"request": request})
-        return self._client.ask(ask, self._read_page)
+        return self._client.ask(_posted(request), self._read_page)
 
     def _read_page(self, answer: Answer) -> list[str] | None:
         _expect_ok(self._client, answer, "tickets")
@@ -122,7 +109,22 @@ class SessionApi:
             said = self._client.said(answer.body)
             raise self._client.error(no_json(self._client.reach.place, said)) from None
 
-    def _post(self, request: dict[str, str], wanted: str) -> str:
+    def _answer_challenge(self) -> Ask:
+        """Return a login. Each challenge is answered once: one that was lost is asked for anew."""
+        told = {"action": "challenge", "user": self._login, "version": "1.0"}
+        challenge = self._post(lambda: _posted(told), "challenge")
+        token = hashlib.md5((challenge + self._password).encode(), usedforsecurity=False)
+        self._client.hide(token.hexdigest())
+        return _posted(
+            {
+                "action": "login",
+                "user": self._login,
+                "token": token.hexdigest(),
+                "url": self._client.reach.url + NEW_PATH,
+            }
+        )
+
+    def _post(self, make: Callable[[], Ask], wanted: str) -> str:
         """Return one field of the answer to a step of the login."""
 
         def read(answer: Answer) -> str:
@@ -135,7 +137,7 @@ class SessionApi:
                 raise self._client.error(fault)
             return value
 
-        return self._client.ask(Ask("POST", NEW_PATH, json={"request": request}), read)
+        return self._client.ask(make, read)
 
     def _judged(self, answer: Answer, step: str) -> dict[str, Any] | None:
         """Return an answer without records; None if it says that the session has ended."""
@@ -202,8 +204,10 @@ class DigestApi:
         return items
 
     def _ask_for_page(self, uri: str) -> list[str] | None:
-        headers = self._digest.header("GET", uri)
-        return self._client.ask(Ask("GET", uri, headers=headers), self._read_page)
+        # A digest is good once: it is counted by the PBX.
+        return self._client.ask(
+            lambda: Ask("GET", uri, headers=self._digest.header("GET", uri)), self._read_page
+        )
 
     def _read_page(self, answer: Answer) -> list[str] | None:
         if answer.status == 401:
@@ -235,6 +239,10 @@ def legs_of(item: str, *, maximum_bytes: int) -> list[str]:
     return [
         text.partition(":")[2].lstrip() if text.startswith(LEG_NAME) else text for text in texts
     ]
+
+
+def _posted(request: dict[str, str]) -> Ask:
+    return Ask("POST", NEW_PATH, json={"request": request})
 
 
 def _expect_ok(client: HttpsClient, answer: Answer, step: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +17,9 @@ from tollhouse.installed_pbxs import Pbx
 from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
 
-HOST = re.compile(r"[\w.:%-]+", re.ASCII)
+HOST = re.compile(r"[\w.-]+", re.ASCII)
+#: Bytes of SHA-256 in hexadecimal, as browsers and openssl show them.
+FINGERPRINT = re.compile(r"(?:[0-9a-f]{2}:?){31}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
 SWITCHES = {"true": True, "yes": True, "on": True, "1": True} | {
     "false": False,
     "no": False,
@@ -29,8 +33,12 @@ class Reach:
     """Where an API is and how it is got at.
 
     Attributes:
-        ca_file: the authorities whose certificates are trusted; None accepts any certificate.
+        ca_file: the authorities whose certificates are trusted, a file or a folder of them; None
+            asks none.
         server_name: the name in the certificate, where it is not the host.
+        fingerprint: SHA-256 of the only certificate that is accepted, whoever signed it. Without it
+            and without authorities any one is.
+        old_tls: TLS before 1.2 will do, and the weak keys of that time.
         proxy: its URL, which may hold a password.
     """
 
@@ -38,6 +46,8 @@ class Reach:
     port: int
     ca_file: str | None
     server_name: str | None = None
+    fingerprint: str | None = None
+    old_tls: bool = False
     proxy: str | None = field(default=None, repr=False)
 
     @property
@@ -72,37 +82,71 @@ def find_reach(
     """Return how the API of a PBX is reached.
 
     The connection's extra may hold ``tls_ca`` (a PEM file; relative ones lie below ``var/``),
-    ``server_name``, ``verify`` and ``proxy`` (a URL, or ``off``; by default the environment says).
+    ``server_name``, ``tls_fingerprint``, ``old_tls``, ``verify`` and ``proxy`` (a URL, or ``off``;
+    by default the environment says).
 
     Raises:
         SourceError: a value does not hold; the message names it and never quotes a password.
     """
-    host, extra = connection.host.strip(), connection.extra
-    if not HOST.fullmatch(host):
-        raise _fault(
-            pbx, connection, "host", "is no name or address; write it alone, as in pbx.example.com"
-        )
+    extra = connection.extra
+    host = _host(pbx, connection)
     port = connection.port or default_port
     unproxied = Reach(host, port, None)
+    fingerprint = _fingerprint(pbx, connection)
     return Reach(
         host=host,
         port=port,
-        ca_file=_ca_file(pbx, connection, settings),
+        ca_file=None if fingerprint else _ca_file(pbx, connection, settings),
         server_name=str(extra.get("server_name") or "") or None,
+        fingerprint=fingerprint,
+        old_tls=_is_on(pbx, connection, "old_tls", default=False),
         proxy=_proxy(pbx, connection, unproxied.url),
     )
 
 
+def _host(pbx: Pbx, connection: PbxConnection) -> str:
+    host = connection.host.strip()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if HOST.fullmatch(host):
+        return host
+    with suppress(ValueError):
+        return str(IPv6Address(host))
+    raise _fault(
+        pbx,
+        connection,
+        "host",
+        "is no name or address; write it alone, as in pbx.example.com, and the port into port",
+    )
+
+
+def _fingerprint(pbx: Pbx, connection: PbxConnection) -> str | None:
+    named = str(connection.extra.get("tls_fingerprint") or "").strip()
+    if named and not FINGERPRINT.fullmatch(named):
+        raise _fault(
+            pbx,
+            connection,
+            "extra tls_fingerprint",
+            "is no SHA-256 fingerprint: 32 bytes in hexadecimal, as in AB:CD:…",
+        )
+    return named.replace(":", "").lower() or None
+
+
+def _is_on(pbx: Pbx, connection: PbxConnection, name: str, *, default: bool) -> bool:
+    switch = SWITCHES.get(str(connection.extra.get(name, default)).lower())
+    if switch is None:
+        raise _fault(pbx, connection, f"extra {name}", "can be true or false")
+    return switch
+
+
 def _ca_file(pbx: Pbx, connection: PbxConnection, settings: Settings) -> str | None:
-    verifies = SWITCHES.get(str(connection.extra.get("verify", "true")).lower())
-    if verifies is None:
-        raise _fault(pbx, connection, "extra verify", "can be true or false")
-    if not verifies:
+    if not _is_on(pbx, connection, "verify", default=True):
         return None
     named = connection.extra.get("tls_ca")
     if not named:
         # The machine's own authorities; those that Python brings where the machine has none.
-        return ssl.get_default_verify_paths().cafile or requests.utils.DEFAULT_CA_BUNDLE_PATH
+        own = ssl.get_default_verify_paths()
+        return own.cafile or own.capath or requests.utils.DEFAULT_CA_BUNDLE_PATH
     path = settings.var / Path(str(named))
     try:
         ssl.create_default_context().load_verify_locations(cafile=path)

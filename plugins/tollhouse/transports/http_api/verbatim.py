@@ -15,6 +15,7 @@ from typing import Any
 #: A string, one that never ends, or what gives a document its shape.
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|["{}\[\],:]', re.DOTALL)
 STRING_OR_BLANKS = re.compile(r'("(?:[^"\\]|\\.)*+")|[ \t\r\n]+', re.DOTALL)
+BYTE_ORDER_MARK = "\ufeff"
 #: More digits than any number in a ticket has; Python refuses to read some thousands of them.
 LONGEST_NUMBER = 40
 
@@ -34,7 +35,7 @@ def items_of(text: str, *list_names: str) -> list[str]:
         CutShortError: the document ends before its last bracket.
         NoListError: it is no object, or has no such list.
     """
-    if text.lstrip()[:1] != "{":
+    if text.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] != "{":
         raise NoListError(text[:1])
     wanted = {f'"{name}"' for name in list_names}
     items: list[str] = []

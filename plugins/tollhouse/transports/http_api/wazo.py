@@ -112,6 +112,14 @@ class Wazo:
                         "Pages by id need Wazo 20.0 or newer.",
                     )
                 )
+            if ids != sorted(ids):
+                raise self._client.error(
+                    Fault(
+                        "tickets",
+                        f"the ids after {after} come in no order, so some would be missed",
+                        "Order by id needs Wazo 20.0 or newer.",
+                    )
+                )
             wanted = sorted(item for item in page if until is None or item[0] <= until)
             if wanted:
                 ordinals, bodies = zip(*wanted, strict=True)
