@@ -1,11 +1,12 @@
-"""Aastra and Mitel A5000 (NeXspan, Matra MC6500): tickets captured in real time, not yet read.
+"""Aastra and Mitel A5000 (NeXspan, Matra MC6500): tickets captured, not yet read.
 
 **The layout of the tickets (V1, V2) is not public.** Tollhouse collects every line, keeps it as it
 came and rejects it with the reason `layout_not_confirmed`: nothing is guessed, nothing is billed,
 nothing is lost. When the layout is known, what was kept is read again. See *Send in a capture*.
 
-The PBX is the server: a gateway in it (TCP to X.25) joins a port to its ticket server, MUFACT,
-which sends a ticket when a call ends. There is no login.
+There are two ways. In **real time** the PBX is the server: a gateway in it (TCP to X.25) joins a
+port to its ticket server, MUFACT, which sends a ticket when a call ends. There is no login.
+**Buffered**, it keeps its tickets in files, which are fetched from its web manager.
 
 ## In the PBX
 
@@ -31,6 +32,24 @@ number of MUFACT.
 Open the port from the machine of the collector to the PBX. The connection, with no login:
 
     AIRFLOW_CONN_PBX_NANTES_DEPOT=tcp://192.0.2.30:3200
+
+## Buffered, over HTTP
+
+The PBX can also keep its tickets in files, a new one every hour, say, which its web manager lists
+under `/trf/backup/pc/tickets/`. That is the safer way: they wait while nobody reads them. Under
+*System*, *Configuration*, *Tickets*, *Ticket parameters*, *Exported files compressed* may be yes or
+no: both are read. *System*, *Configuration*, *Tickets*, *Built-in buffer*, *List of ticket files*,
+*Telephone tickets* shows whether files are made. The entry, and the connection with the login of
+the web manager:
+
+    transport: remote_files
+
+    AIRFLOW_CONN_PBX_NANTES_DEPOT='{"host": "192.0.2.30", "login": "tollhouse", "password": "…"}'
+
+`settings` may hold `protocol: https` where the web manager speaks it, a longer `folder` where a
+path stands before `/trf`, and a `pattern` where other files lie there too. Basic and digest login
+are answered, whichever the PBX asks for. Over plain HTTP whoever listens reads the tickets, and
+with basic login the password: keep that network apart.
 
 ## Pitfalls
 
@@ -59,17 +78,21 @@ Call out from an extension, hang up. Then
 
     tollhouse pbx check nantes_depot
 
-must show a line, raw and rejected. If it stops at *collector*: start it with `make up` or
+must show a line, raw and rejected. If it stops at *login* or *folder*: open the address of the
+listing in a browser with the same login. If it stops at *collector*: start it with `make up` or
 `tollhouse collector run`. If it stops at *port*: the gateway above, address, firewall.
 """
 
-from tollhouse.pbx import Framing, Model, StreamDefaults
+from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 
 MODEL = Model(
     model_id="aastra_a5000",
     title="Aastra / Mitel A5000, NeXspan, MC6500 (capture only)",
-    transports=("spooled_stream",),
+    transports=("spooled_stream", "remote_files"),
     # What ends a ticket is not known: a line feed is a guess that loses nothing when it is wrong.
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="dial", port=3200),
+    files=FileDefaults(
+        pattern="*", remote_protocol="http", remote_folder="/trf/backup/pc/tickets/"
+    ),
 )

@@ -1,4 +1,4 @@
-"""Asterisk with its call records in a file, Master.csv: read from a folder.
+"""Asterisk with its call records in a file, Master.csv: from a folder, or fetched by SFTP.
 
 Asterisk appends a line per leg to one file. Where the records can go to a database, prefer that
 (`asterisk_mysql`); files are for systems without one, and for boxes that shall not be touched.
@@ -56,6 +56,22 @@ Do not set `after_landing`: Asterisk writes on.
 
 No Airflow Connection is needed: nothing is dialled.
 
+## Or by SFTP
+
+Where nothing shall be installed or mounted, the file is fetched from where it lies: an account that
+may log in by SSH and read that folder is enough. Only what was added since comes over the line. The
+entry, and the connection with a key or a password:
+
+    transport: remote_files
+    settings:
+      folder: /var/log/asterisk/cdr-csv
+      stable_seconds: 0.2
+
+    AIRFLOW_CONN_PBX_AGEN_OFFICE='{"host": "192.0.2.20", "login": "tollhouse", "password": "…",
+      "extra": {"host_key": "SHA256:…"}}'
+
+`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the PBX shows the fingerprint for `host_key`.
+
 ## Rotation
 
 `logrotate` of most packages does not touch this file, which then grows for years. To rotate it:
@@ -75,7 +91,7 @@ new name. `copytruncate` loses what is written between the copy and the cut: do 
 
 ## Network
 
-TCP 22 (rsync) or 2049 (NFS), from this machine to the PBX.
+TCP 22 (SFTP, rsync) or 2049 (NFS), from this machine to the PBX.
 
 ## Pitfalls
 
@@ -108,8 +124,9 @@ Call out, talk for a few seconds, hang up. Then
     tollhouse pbx check agen_office
 
 must show that line, raw and parsed. If it stops at *files*: does `Master.csv` on the PBX grow? If
-not, `cdr show status`; if so, the way it takes to the folder. If it stops at *tickets*: the columns
-differ from those of the entry.
+not, `cdr show status`; if so, the way it takes to the folder. If it stops at *host key*, *login* or
+*folder*: the connection, or the rights of its account. If it stops at *tickets*: the columns differ
+from those of the entry.
 """
 
 from tollhouse.pbx import FileDefaults, Framing, Model
@@ -117,7 +134,7 @@ from tollhouse.pbx import FileDefaults, Framing, Model
 MODEL = Model(
     model_id="asterisk_csv",
     title="Asterisk (Master.csv)",
-    transports=("dropped_files",),
+    transports=("dropped_files", "remote_files"),
     framing=Framing(kind="lines"),
     encoding="utf-8",
     files=FileDefaults(pattern="Master.csv*"),

@@ -49,6 +49,17 @@ them from a folder:
     settings:
       folder: drop/nice_hotel
 
+Where the machine of that program has an SFTP or FTP server, its files are fetched instead:
+
+    transport: remote_files
+    settings:
+      folder: /smdr
+
+    AIRFLOW_CONN_PBX_NICE_HOTEL='{"host": "192.0.2.20", "login": "tollhouse", "password": "…",
+      "extra": {"host_key": "SHA256:…"}}'
+
+`protocol: ftps` or `ftp` in `settings` says so where it is no SFTP.
+
 ## Pitfalls
 
 - **One collector only.** The PBX has one address to send to; when it listens, its first client
@@ -94,7 +105,7 @@ from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 MODEL = Model(
     model_id="avaya_ipoffice",
     title="Avaya IP Office",
-    transports=("spooled_stream", "dropped_files"),
+    transports=("spooled_stream", "dropped_files", "remote_files"),
     framing=Framing(kind="lines", maximum_bytes=4_096),
     encoding="utf-8",
     stream=StreamDefaults(direction="listen", port=1080),

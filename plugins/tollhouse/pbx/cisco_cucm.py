@@ -17,7 +17,23 @@ The entry, with a folder below `var/` or an absolute one:
       folder: drop/lille_plant
       after_landing: archive      # or keep (the default), or delete
 
-No Airflow Connection is needed: nothing is dialled.
+No Airflow Connection is needed: nothing is dialled. docs/configuration.md, *A drop server*, shows
+how an SSH server that is there already gets such an account, and the one of the Docker
+installation.
+
+## Or on another server
+
+Where the billing server is another machine that keeps the files, they are fetched from there:
+
+    transport: remote_files
+    settings:
+      folder: /cdr
+
+    AIRFLOW_CONN_PBX_LILLE_PLANT='{"host": "192.0.2.20", "login": "tollhouse", "password": "…",
+      "extra": {"host_key": "SHA256:…"}}'
+
+`host_key` is the fingerprint of that server; `protocol: ftps` or `ftp` in `settings` says so where
+it is no SFTP.
 
 ## In the PBX
 
@@ -90,7 +106,7 @@ from tollhouse.pbx import FileDefaults, Framing, Model
 MODEL = Model(
     model_id="cisco_cucm",
     title="Cisco Unified Communications Manager",
-    transports=("dropped_files",),
+    transports=("dropped_files", "remote_files"),
     framing=Framing(kind="header_lines", header_line_count=2, maximum_bytes=262_144),
     encoding="utf-8",
     files=FileDefaults(

@@ -36,7 +36,18 @@ scheduled task over a share or SFTP. No Airflow Connection is needed. The entry:
       folder: drop/nancy_labs
 
 The file of today grows: each pull lands what was added. So `after_landing` stays `keep`, and files
-that are older than a month are deleted by the task that copied them. Use one way or the other: a
+that are older than a month are deleted by the task that copied them. Or
+let the files be fetched, from an SFTP or FTP server on that machine (Windows brings one as an
+optional feature each) that shows the folder of the files, read only:
+
+    transport: remote_files
+    settings:
+      folder: /cdr
+
+    AIRFLOW_CONN_PBX_NANCY_LABS='{"host": "192.0.2.20", "login": "tollhouse", "password": "…",
+      "extra": {"host_key": "SHA256:…"}}'
+
+`protocol: ftps` or `ftp` in `settings` says so where it is no SFTP. Use one way or the other: a
 line that arrives both ways is recognised and counted once, but only if it is the same to the byte.
 
 `time_zone` of the entry is the zone of the server's clock.
@@ -82,7 +93,7 @@ from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 MODEL = Model(
     model_id="shoretel",
     title="ShoreTel",
-    transports=("spooled_stream", "dropped_files"),
+    transports=("spooled_stream", "dropped_files", "remote_files"),
     framing=Framing(kind="lines", maximum_bytes=4_096),
     # The guides end a record with CR alone; what follows it belongs to framing.
     stream=StreamDefaults(direction="listen", port=4001, line_end=b"\r"),

@@ -41,14 +41,14 @@ and the types transfers and queues are not seen.
 - Windows: `C:\ProgramData\3CX\Instance1\Data\Logs\CDRLogs`
 - Linux: `/var/lib/3cxpbx/Instance1/Data/Logs/CDRLogs`
 
-They reach this machine in one of two ways:
+They reach this machine in one of three ways:
 
 - **a share**: share the folder, read and write for one account that nothing else uses, and mount it
   below `var/` (`mount -t cifs … -o ro` where nothing shall be put away);
-- **SFTP**: on Linux, a program that brings them (rsync over SSH, every minute) with an account of
-  its own that may enter that folder and no other.
+- **fetched by SFTP**: on Linux, with an account that may read that folder; see below;
+- a program on the PBX that brings them (rsync over SSH, every minute).
 
-The entry, with a folder below `var/` or an absolute one:
+The entry of a folder here, below `var/` or an absolute one:
 
     settings:
       folder: drop/rennes_lab
@@ -57,6 +57,17 @@ The entry, with a folder below `var/` or an absolute one:
 3CX itself never deletes these files: where one is written per call, put them away after landing,
 or the folder grows by tens of thousands a year and takes longer to list each time. No Airflow
 Connection is needed for a folder.
+
+By SFTP the files are fetched from where 3CX writes them, and put away there, if asked:
+
+    transport: remote_files
+    settings:
+      folder: /var/lib/3cxpbx/Instance1/Data/Logs/CDRLogs
+
+    AIRFLOW_CONN_PBX_RENNES_LAB='{"host": "192.0.2.20", "login": "tollhouse", "password": "…",
+      "extra": {"host_key": "SHA256:…"}}'
+
+`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the PBX shows the fingerprint for `host_key`.
 
 ## Socket
 
@@ -126,7 +137,7 @@ from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 MODEL = Model(
     model_id="threecx",
     title="3CX",
-    transports=("dropped_files", "spooled_stream"),
+    transports=("dropped_files", "remote_files", "spooled_stream"),
     framing=Framing(kind="lines", maximum_bytes=16_384),
     encoding="utf-8",
     stream=StreamDefaults(direction="listen", port=7780, connections="many"),

@@ -40,6 +40,26 @@ The entry names who may connect, or only this machine may:
     settings:
       allowed_peers: [192.0.2.10/32]
 
+## Files
+
+A line is lost where nobody listens; files wait. Where the PBX keeps them in a folder that it gives
+by FTP, let them be fetched; where it hands them over by TFTP, a TFTP server on this machine takes
+them into a folder. Either way the tickets are those of the output format above.
+
+    transport: remote_files          # it keeps them: by FTP, or protocol: ftps, sftp
+    settings:
+      folder: /cdr
+      pattern: "*.txt"
+
+    AIRFLOW_CONN_PBX_REIMS_CELLAR='{"host": "192.0.2.10", "login": "tollhouse", "password": "…"}'
+
+    transport: dropped_files         # it hands them over
+    settings:
+      folder: drop/reims_cellar
+
+TFTP knows no login: let the server take files of the PBX's address only, and overwrite none
+(`tftpd-hpa` with `--create` and without `--permissive`). A file that comes twice lands once.
+
 `time_zone` of the entry is the zone of the PBX's clock. `settings` may also hold `charge_currency:
 EUR`, where the PBX writes amounts and no units.
 
@@ -83,12 +103,13 @@ must show that call, raw and parsed. If it stops at *collector*: start it with `
 page *Output*, firewall. If it stops at *tickets*: the options above.
 """
 
-from tollhouse.pbx import Framing, Model, StreamDefaults
+from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 
 MODEL = Model(
     model_id="unify_openscape",
     title="Unify OpenScape Business",
-    transports=("spooled_stream",),
+    transports=("spooled_stream", "remote_files", "dropped_files"),
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="listen", port=6000),
+    files=FileDefaults(pattern="*", remote_protocol="ftp"),
 )
