@@ -1,4 +1,4 @@
-"""HiPath 3000 writes columns and OpenScape Business elements, of the same call the same ticket."""
+"""HiPath 3000 writes columns, OpenScape Business elements or columns: of a call the same ticket."""
 
 from __future__ import annotations
 
@@ -34,8 +34,16 @@ def test_the_two_formats_of_the_family_say_the_same_of_a_call(warehouse: Setting
     with connect(LOADER, settings=warehouse, autocommit=True) as connection:
         columns = tickets(connection, "siemens_hipath", [in_columns(*call) for call in CALLS])
         elements = tickets(connection, "unify_openscape", [in_elements(*call) for call in CALLS])
+        files = tickets(
+            connection,
+            "unify_openscape",
+            [in_columns(*call) for call in CALLS],
+            transport="dropped_files",
+        )
+        (over_tcp,) = tickets(connection, "unify_openscape", [in_columns(*CALLS[0])])
 
-    assert columns == elements
+    assert columns == elements == files
+    assert over_tcp["state_reason"] == "line_of_siemens_hipath"
     assert {ticket["state"] for ticket in columns} == {"ticket"}
     # The clock is that of the end: an answer is known by the conversation, also without a ring.
     assert [clock(ticket["answered_at"]) for ticket in columns] == [
@@ -57,13 +65,18 @@ def in_elements(*fields: str) -> str:
 
 
 def tickets(
-    connection: psycopg.Connection, model_id: str, lines: list[str]
+    connection: psycopg.Connection,
+    model_id: str,
+    lines: list[str],
+    *,
+    transport: str = "spooled_stream",
 ) -> list[dict[str, Any]]:
     assumed = AssumedPbx(
         model=known_model(model_id),
         time_zone="Europe/Paris",
         country="FR",
         received_at=datetime(2026, 3, 3, 8, tzinfo=UTC),
+        transport=transport,
     )
     capture = io.BytesIO("".join(f"{line}\r\n" for line in lines).encode())
     return [

@@ -29,7 +29,7 @@ PLACE_NOWHERE = dict.fromkeys(("ticket_id", "pbx_id", "delivery_id", "batch_id")
 
 INSERT_PBX = """
 insert into directory.pbxs (pbx_id, model, transport, time_zone, country, trunks, settings)
-values (%s, %s, 'none', %s, %s, %s, %s)
+values (%s, %s, %s, %s, %s, %s, %s)
 """
 INSERT_DELIVERY = """
 insert into raw.deliveries (delivery_id, pbx_id, model, unit, header)
@@ -53,7 +53,11 @@ class ParsingError(Exception):
 
 @dataclass(frozen=True)
 class AssumedPbx:
-    """The installed PBX that tickets on trial are taken to come from."""
+    """The installed PBX that tickets on trial are taken to come from.
+
+    Attributes:
+        transport: by what they came, where that is known: a file may hold what a stream cannot.
+    """
 
     model: Model
     time_zone: str
@@ -61,6 +65,7 @@ class AssumedPbx:
     received_at: datetime
     trunks: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    transport: str = "none"
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,7 @@ def parse_tickets(
             [
                 pbx_id,
                 model_id,
+                assumed.transport,
                 assumed.time_zone,
                 assumed.country,
                 list(assumed.trunks),

@@ -69,6 +69,7 @@ def run(
         received_at=_instant(received_at),
         trunks=tuple(trunks or ()),
         settings=_json_object(settings_json),
+        transport="dropped_files",
     )
     for path in files:
         if not path.is_file():

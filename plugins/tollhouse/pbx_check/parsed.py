@@ -20,6 +20,7 @@ def check_parsed(report: Report, pbx: Pbx, settings: Settings) -> None:
         received_at=datetime.now(UTC),
         trunks=pbx.trunks,
         settings=pbx.settings,
+        transport=pbx.transport,
     )
     try:
         with connect(LOADER, settings=settings, autocommit=True) as connection:

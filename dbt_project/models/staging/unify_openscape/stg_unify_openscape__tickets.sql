@@ -1,16 +1,26 @@
 /*
-    Unify OpenScape Business and OpenScape Office: elements between '|', each record closed by one. The clock is that of the END.
+    Unify OpenScape Business and OpenScape Office: elements between '|', each record closed by one; or, in files of systems that
+    were set up so, the fixed columns of HiPath 3000. The clock is that of the END.
 
     Elements 1 to 9 are confirmed by the header line that the PBX itself writes; project code, MSN, seizure code and LCR route
-    follow the order of HiPath 3000.
+    follow the order of HiPath 3000: cut at its columns a line has the same elements.
 */
+{#- First column and width of each element: table 7-1 of the service manual of HiPath 3000. -#}
+{%- set columns = [
+    (1, 8), (9, 8), (17, 3), (20, 6), (26, 5), (31, 8), (39, 25), (64, 11), (75, 2), (77, 11), (88, 11), (99, 5), (104, 2),
+] -%}
+{#- The information code is the last column that is always there: blanks at the end of a line are often cut off. -#}
+{%- set shortest_length, longest_length = 76, 112 -%}
+{%- set date_and_time = '[0-9]{2}[.][0-9]{2}[.][0-9]{2}[0-9]{2}:[0-9]{2}:[0-9]{2}' -%}
+
 with pbxs as (
     select
         pbx_id,
         {{ valid_time_zone('time_zone') }} as time_zone,
         answer_threshold_seconds,
         -- The PBX writes units or, by an option that a ticket does not show, amounts.
-        settings ->> 'charge_currency' as charge_currency
+        settings ->> 'charge_currency' as charge_currency,
+        transport in ('dropped_files', 'remote_files') as are_files
     from {{ source('directory', 'current_pbxs') }}
 ),
 
@@ -27,6 +37,7 @@ tickets as (
         pbxs.time_zone,
         pbxs.answer_threshold_seconds,
         pbxs.charge_currency,
+        pbxs.are_files,
         -- A serial line puts control bytes around a record.
         {{ without_control_bytes('tickets.body') }} as line
     from {{ source('raw', 'tickets') }} as tickets
@@ -35,12 +46,35 @@ tickets as (
     where tickets.model = 'unify_openscape'
 ),
 
+layouts as (
+    {{ computed_once() }}
+    select
+        *,
+        -- Over TCP such a line says that another PBX is on the port. The durations stand elsewhere in the columns of HiPath 5000
+        -- and Hicom 100 E.
+        coalesce(are_files, false)
+        and line like '__.__.____:__:__%'
+        and substr(line, 34, 8) not like '__:__:__'
+        and substr(line, 29, 8) not like '__:__:__'
+        and substr(line, 24, 5) not like '__:__' as is_in_columns
+    from tickets
+),
+
 split_lines as (
     {{ computed_once() }}
     select
         *,
-        string_to_array(line, '|') as elements
-    from tickets
+        case
+            when is_in_columns
+                then array[
+                    {%- for first, width in columns %}
+                    substr(line, {{ first }}, {{ width }}),
+                    {%- endfor %}
+                    ''
+                ]
+            else string_to_array(line, '|')
+        end as elements
+    from layouts
 ),
 
 fields as (
@@ -95,8 +129,11 @@ verdicts as (
             when line !~ '[^ ]' then 'control_bytes'
             -- `Datum|Uhrzeit|...`, written before the tickets where `uncompressed` is chosen.
             when element_count between 9 and 15 and line ~ '^[[:alpha:]]+[|][[:alpha:]]+[|][^0-9]*$' then 'column_names'
-            -- Fixed columns without a separator: the entry should name the model siemens_hipath.
-            when line ~ '^[0-9]{2}[.][0-9]{2}[.][0-9]{4}:[0-9]{2}:[0-9]{2}' then 'line_of_siemens_hipath:layout'
+            -- The entry should name the model siemens_hipath.
+            when not is_in_columns and line like '__.__.____:__:__%' then 'line_of_siemens_hipath:layout'
+            when is_in_columns and substr(line, 17) ~ '{{ date_and_time }}' then 'second_ticket_inside:layout'
+            when is_in_columns and length(line) < {{ shortest_length }} then 'line_too_short:layout'
+            when is_in_columns and btrim(substr(line, {{ longest_length + 1 }})) <> '' then 'line_too_long:layout'
             when element_count not in (10, 14, 15) then 'unknown_number_of_elements:layout'
             when btrim(elements[element_count]) <> '' then 'not_closed_by_a_separator:layout'
             -- No element is documented to be wider than 25.
