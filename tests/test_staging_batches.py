@@ -19,7 +19,9 @@ from tests.collector.speaking_pbx import say, speaking, stay_connected, wait_unt
 from tests.installed import pbx_of
 from tests.transports.pulling import Puller
 from tollhouse.building import BuildError, run_dbt
-from tollhouse.settings import Settings
+from tollhouse.framing import frame_file
+from tollhouse.pbx import models
+from tollhouse.settings import PROJECT, Settings
 from tollhouse.warehouse import DBT, LOADER, connect
 
 pytestmark = pytest.mark.postgres
@@ -127,6 +129,37 @@ def test_a_record_that_was_pushed_and_asked_for_counts_once(
 
     assert states_of(warehouse, "segment 1") == ["ticket"] * 5
     assert states_of(warehouse, "cdrapi") == ["duplicate"] * 5 + ["ticket"]
+
+
+def test_a_ticket_that_came_over_tcp_and_comes_in_a_file_counts_once(
+    warehouse: Settings, loader: psycopg.Connection
+) -> None:
+    """What was lost over TCP is read again from files; the file has the other tickets too."""
+    avaya, *_, other_call = sample_bodies("avaya_ipoffice/ipo500v2_live_2017.csv")
+    shoretel, *_ = sample_bodies("shoretel/legacy_cdr_7_5_synthetic.log")
+    openscape, *_ = sample_bodies("unify_openscape/openscape_pipe_compressed.txt")
+    (oxe_block,) = sample_bodies("alcatel_oxe/SYNTHETIC_ethernet_frame_of_real_ticket.bin")
+    (oxe_line,) = sample_bodies("alcatel_oxe/real_ticket_ED5.2_772chars.txt")
+    ways = {
+        # The PBX puts NULs before a line, and a guide has the line end one column further on.
+        "avaya_ipoffice": ("\\x00\\x00" + avaya, avaya),
+        "shoretel": (shoretel, shoretel + " "),
+        "unify_openscape": (openscape, openscape),
+        "alcatel_oxe": (oxe_block, oxe_line),
+    }
+    for model, (over_tcp, in_file) in ways.items():
+        pbx_id = f"one_{model}"
+        install(loader, pbx_id, model)
+        land(loader, {f"{model} segment": [over_tcp]}, pbx_id=pbx_id, model=model)
+        land(loader, {f"{model} file": [in_file]}, pbx_id=pbx_id, model=model)
+    only_in_file = {"day.csv": [avaya, other_call]}
+    land(loader, only_in_file, pbx_id="one_avaya_ipoffice", model="avaya_ipoffice")
+    stage(warehouse, loader)
+
+    for model in ways:
+        assert states_of(warehouse, f"{model} segment") == ["ticket"], model
+        assert states_of(warehouse, f"{model} file") == ["duplicate"], model
+    assert states_of(warehouse, "day.csv") == ["duplicate", "ticket"]
 
 
 def test_equal_tickets_of_two_pbxs_are_two_calls(
@@ -258,6 +291,13 @@ def install(connection: psycopg.Connection, pbx_id: str, model: str = MODEL) -> 
         "values (%s, %s, 'spooled_stream', 'Europe/Paris', 'FR')",
         [pbx_id, model],
     )
+
+
+def sample_bodies(name: str) -> list[str]:
+    """Return the tickets of a sample as they land."""
+    path = PROJECT / "tests" / "samples" / name
+    with path.open("rb") as stream:
+        return [ticket.body for ticket in frame_file(stream, models()[path.parent.name]).tickets]
 
 
 def line(start: str, *, day: str = "03/02", duration: str = "00:00:30") -> str:

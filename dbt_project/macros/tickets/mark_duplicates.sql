@@ -2,7 +2,7 @@
     Gives the state `duplicate` to the tickets of this build that came before in another delivery (rule R20): a PBX that sends
     its buffer again, a table read under a new generation. Runs when the rows are in.
 
-    The same ticket: same pbx, same start, same body. Two equal tickets within a delivery are two calls, so the second of two
+    The same ticket: same pbx, same start, same body; blanks and NULs around it are of the way by which it came, TCP or a file. Two equal tickets within a delivery are two calls, so the second of two
     is a duplicate only when another delivery, too, brought two. `before` is the order of ticket_id, which landing hands out.
     Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery. Rows of Asterisk's
     cdr table do by uniqueid and sequence; the id that the database gave each is no part of them. What a Grandstream UCM pushed
@@ -131,6 +131,7 @@ from (
     left join {{ source('directory', 'current_pbxs') }} as pbxs on pairs.pbx_id = pbxs.pbx_id
     where
         tickets.body = earlier.body
+        or {{ without_padding('tickets.body') }} = {{ without_padding('earlier.body') }}
         or pairs.is_same_record
         or (
             pairs.model in {{ asterisk }}
@@ -146,3 +147,8 @@ where
 select 1
 {% endif %}
 {% endmacro %}
+
+{#- The expression of a body without the blanks, and the NULs as framing writes them, before and behind it. -#}
+{% macro without_padding(body) -%}
+    btrim(replace({{ body }}, '\x00', ''))
+{%- endmacro %}
