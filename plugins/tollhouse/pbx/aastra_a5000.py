@@ -51,6 +51,10 @@ path stands before `/trf`, and a `pattern` where other files lie there too. Basi
 are answered, whichever the PBX asks for. Over plain HTTP whoever listens reads the tickets, and
 with basic login the password: keep that network apart.
 
+How these files are named and compressed is not public: gzip, compress, zip, bzip2 and xz are
+recognised by their content. What is none of these is kept as it is, in pieces. Files that another
+program fetched are read from a folder (`transport: dropped_files`, `settings: {folder: …}`).
+
 ## Pitfalls
 
 - **One reader only.** Stop every other program on the port, a terminal left open included.
@@ -88,7 +92,7 @@ from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 MODEL = Model(
     model_id="aastra_a5000",
     title="Aastra / Mitel A5000, NeXspan, MC6500 (capture only)",
-    transports=("spooled_stream", "remote_files"),
+    transports=("spooled_stream", "remote_files", "dropped_files"),
     # What ends a ticket is not known: a line feed is a guess that loses nothing when it is wrong.
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="dial", port=3200),

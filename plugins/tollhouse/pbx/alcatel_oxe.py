@@ -1,8 +1,9 @@
-"""Alcatel-Lucent OmniPCX Enterprise (OXE, OmniPCX 4400): tickets in real time, over TCP.
+"""Alcatel-Lucent OmniPCX Enterprise (OXE, OmniPCX 4400): tickets over TCP, or its TAX files.
 
 The main processor listens on TCP 2533. The collector greets it and is sent each ticket as a block,
 with the same content that the PBX writes to its TAX files; a ticket has 525 characters in version
-ED5.2. No text of the manufacturer describes the link: it is spoken as working collectors do.
+ED5.2. No text of the manufacturer describes the link: it is spoken as working collectors do. The
+files wait for 31 days, whatever happens here, and come with a delay.
 
 ## In the PBX
 
@@ -27,18 +28,50 @@ says so; the collector shows it and tries again.
 
 `time_zone` of the entry is the zone of the PBX's clock.
 
+## Files
+
+The PBX keeps its tickets in `/usr4/account`, in files named `TAX` with five letters and `.DAT`.
+They are compressed, though their name does not say so, and the first line of what is in them names
+the columns: those of any version are found by it. That needs external accounting and the days of
+storage above, and an account that may log in by FTP and read this folder, best one of its own. The
+entry and the connection:
+
+    transport: remote_files
+
+    AIRFLOW_CONN_PBX_BREST_PORT='{"host": "192.0.2.20", "login": "tollhouse", "password": "…"}'
+
+`settings` may hold `protocol: sftp` where the PBX speaks it, with the fingerprint of its key in the
+connection (`"extra": {"host_key": "SHA256:…"}`), and `ftp_mode: active` where passive FTP is shut
+out. The files stay on the PBX, which deletes them itself: two weeks without this machine lose
+nothing.
+
+Where another program already fetches them, let it drop them here, as they are (in binary mode):
+
+    transport: dropped_files
+    settings:
+      folder: drop/brest_port
+
+A file that is still being written is read as far as it goes, and again when it is longer: what
+landed is recognised.
+
+**One way at a time.** To fetch what was lost while nobody was connected, give the same entry the
+other transport for a while: a ticket that landed as a block and comes again as a line of a file
+counts once, as long as the PBX writes the same characters in both; blanks behind it do not matter.
+
 ## Pitfalls
 
 - **One client only.** Stop every other program that reads the port.
 - **The PBX asks whether its client is alive**, and hangs up on one that is silent. When 31 seconds
   pass without a word, the collector takes the PBX for gone and connects anew. On a switch-over the
   link closes.
-- **What the PBX does with tickets while nobody is connected is not known.** The TAX files in
-  `/usr4/account` hold them; `tollhouse parse` reads them, compressed or not.
+- **What the PBX does with tickets while nobody is connected is not known.** The TAX files hold
+  them; `tollhouse parse` reads them too, compressed or not.
 - With one processor the first tickets may come minutes after connecting.
 - `FF FF` as the answer is a VPN client that poses as the PBX: check the route.
-- **Versions other than ED5.2** have other columns. A file names them in its first line; the link
-  does not, so there such tickets are rejected as `unknown_version`. Send a TAX file.
+- **Versions other than ED5.2** have other columns, in another order or fewer. A file names them in
+  its first line; the link does not, so there such tickets are rejected as `unknown_version`: read
+  the files. A file that names no called or charged number, type, start, end or duration is rejected
+  as `column_not_named`.
 - A network of nodes can make a ticket per node for one call; let the PBX filter those.
 
 ## What the tickets hold
@@ -58,16 +91,23 @@ Call out from an extension, talk for a few seconds, hang up. Then
 
 must show that call, raw and parsed. If it stops at *collector*: start it with `make up` or
 `tollhouse collector run`. If it stops at *port*: licences, real-time output, firewall, or the
-processor on stand-by. If it stops at *tickets*: the filters above.
+processor on stand-by. If it stops at *login*, *folder* or *files*: the account, its rights on the
+folder, external accounting; or files that another program fetched as text. If it stops at
+*tickets*: the filters above.
 """
 
-from tollhouse.pbx import Framing, Model, StreamDefaults
+from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 
 MODEL = Model(
     model_id="alcatel_oxe",
     title="Alcatel-Lucent OmniPCX Enterprise (OXE, 4400)",
-    transports=("spooled_stream",),
+    transports=("spooled_stream", "remote_files", "dropped_files"),
     # Latin-1 keeps the columns: they count bytes, whatever a name is written in.
     framing=Framing(kind="blocks", maximum_bytes=4_096),
     stream=StreamDefaults(direction="dial", port=2533, dialogue="oxe_blocks"),
+    files=FileDefaults(
+        pattern="[Tt][Aa][Xx]*.[Dd][Aa][Tt]",
+        remote_protocol="ftp",
+        remote_folder="/usr4/account",
+    ),
 )

@@ -35,12 +35,14 @@ With *OMC*:
 
 ## Here: the folder
 
-The files reach this machine in one of two ways:
+The files reach this machine in one of three ways:
 
 - **a share**: share the driver's folder, for one account that nothing else uses, and mount it below
   `var/` (read-only where nothing shall be put away);
-- **SFTP**: a scheduled task on the PC that sends new files into a drop folder here, with an account
-  that may write there and nowhere else.
+- **sent**: a scheduled task on the PC that sends new files by SFTP into a drop folder here, with an
+  account that may write there and nowhere else;
+- **fetched**, from an SFTP server on the PC (Windows brings one as an optional feature) that shows
+  the driver's folder: see below.
 
 The entry, with a folder below `var/` or an absolute one:
 
@@ -48,7 +50,14 @@ The entry, with a folder below `var/` or an absolute one:
       folder: drop/quimper_office
       after_landing: archive      # or keep (the default), or delete
 
-No Airflow Connection is needed: nothing is dialled.
+No Airflow Connection is needed for a folder. Fetched files need one:
+
+    transport: remote_files
+    settings:
+      folder: /tickets
+
+    AIRFLOW_CONN_PBX_QUIMPER_OFFICE='{"host": "192.0.2.20", "login": "tollhouse", "password": "…",
+      "extra": {"host_key": "SHA256:…"}}'
 
 Where the tickets of a site stand deeper than right below the root, name their element, without its
 prefix: `settings` also hold `ticket_element: Ticket`. An element beside them that holds no ticket
@@ -57,7 +66,7 @@ is kept as one, so that nothing is lost; what merely encloses them is not kept.
 ## Network
 
 From the PC to the PBX: TCP 80 or 443, and 21 with its data ports. From this machine to the PC: TCP
-445 (share); or from the PC to this machine: TCP 22 (SFTP).
+445 (share) or 22 (fetched); or from the PC to this machine: TCP 22 (sent).
 
 ## Pitfalls
 
@@ -105,7 +114,7 @@ from tollhouse.pbx import FileDefaults, Framing, Model
 MODEL = Model(
     model_id="alcatel_oxo",
     title="Alcatel-Lucent OXO (OmniPCX Office, OXO Connect; capture only)",
-    transports=("dropped_files",),
+    transports=("dropped_files", "remote_files"),
     framing=Framing(kind="elements"),
     # A file that says its own encoding is read by that.
     encoding="utf-8",

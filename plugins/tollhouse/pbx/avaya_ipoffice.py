@@ -60,6 +60,10 @@ Where the machine of that program has an SFTP or FTP server, its files are fetch
 
 `protocol: ftps` or `ftp` in `settings` says so where it is no SFTP.
 
+The file of today grows: each pull lands what was added, so `after_landing` stays `keep`. **One way
+at a time**: to fetch what was lost over TCP, give the same entry the other transport for a while.
+The same line counts once then; a program that adds or drops columns makes it two calls.
+
 ## Pitfalls
 
 - **One collector only.** The PBX has one address to send to; when it listens, its first client

@@ -36,8 +36,9 @@ scheduled task over a share or SFTP. No Airflow Connection is needed. The entry:
       folder: drop/nancy_labs
 
 The file of today grows: each pull lands what was added. So `after_landing` stays `keep`, and files
-that are older than a month are deleted by the task that copied them. Or
-let the files be fetched, from an SFTP or FTP server on that machine (Windows brings one as an
+that are older than a month are deleted by the task that copied them.
+
+Or let the files be fetched, from an SFTP or FTP server on that machine (Windows brings one as an
 optional feature each) that shows the folder of the files, read only:
 
     transport: remote_files
@@ -47,8 +48,10 @@ optional feature each) that shows the folder of the files, read only:
     AIRFLOW_CONN_PBX_NANCY_LABS='{"host": "192.0.2.20", "login": "tollhouse", "password": "…",
       "extra": {"host_key": "SHA256:…"}}'
 
-`protocol: ftps` or `ftp` in `settings` says so where it is no SFTP. Use one way or the other: a
-line that arrives both ways is recognised and counted once, but only if it is the same to the byte.
+`protocol: ftps` or `ftp` in `settings` says so where it is no SFTP.
+
+Use one way at a time: a line that arrives both ways in one entry is recognised and counted once, if
+it is the same but for blanks at its end.
 
 `time_zone` of the entry is the zone of the server's clock.
 

@@ -1,4 +1,4 @@
-"""Siemens HiPath 3000 (and Hicom 150 E): tickets over TCP, brought by the PBX.
+"""Siemens HiPath 3000 (and Hicom 150 E): tickets over TCP, brought by the PBX, or in files.
 
 The PBX is the client: when a call with an outside party ends it connects to the collector, keeps
 the connection open and sends a line of text in fixed columns. There is no login and no
@@ -19,7 +19,7 @@ In *HiPath 3000/5000 Manager E*, load the customer database, then *System Settin
 | Output Format | Outgoing without connection | yes | attempts |
 | Output Format | Last 4 digits suppressed | no | such numbers are rated by what is left of them |
 | Output Format | Amounts instead of units | no | if yes, set `charge_currency` below |
-| Output | Call charge output | LAN TCP client | not TFTP, not V.24 |
+| Output | Call charge output | LAN TCP client | not V.24; TFTP makes files, see below |
 | Output | IP address, port | the collector's, 6000 | |
 
 Write the database back to the PBX. Names of menus differ a little between releases.
@@ -36,6 +36,18 @@ port on which the collector listens:
 
 `time_zone` of the entry is the zone of the PBX's clock. `settings` may hold `charge_currency: EUR`
 where the PBX writes amounts and no units.
+
+## Files
+
+With *TFTP client* the PBX hands its tickets to a TFTP server on this machine, a new file per
+session, on a timer or when its memory is 80 % full. They wait while nothing runs here. The entry:
+
+    transport: dropped_files
+    settings:
+      folder: drop/dijon_bank
+
+No Airflow Connection is needed. TFTP knows no login: let the server take files of the PBX's address
+only, and overwrite none.
 
 ## Pitfalls
 
@@ -79,15 +91,18 @@ Call out from an extension, talk for a few seconds, hang up. Then
 
 must show that call, raw and parsed. If it stops at *collector*: start it with `make up` or
 `tollhouse collector run`. If it stops at *port* or no PBX ever connected: address and port on the
-page *Output*, firewall. If it stops at *tickets*: the options above.
+page *Output*, firewall. If it stops at *files*: the page *Output*, the TFTP server and its rights.
+If it stops at *tickets*: the options above.
 """
 
-from tollhouse.pbx import Framing, Model, StreamDefaults
+from tollhouse.pbx import FileDefaults, Framing, Model, StreamDefaults
 
 MODEL = Model(
     model_id="siemens_hipath",
     title="Siemens HiPath 3000",
-    transports=("spooled_stream",),
+    transports=("spooled_stream", "dropped_files"),
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="listen", port=6000),
+    # The PBX's administrator chooses the name.
+    files=FileDefaults(pattern="*"),
 )

@@ -60,6 +60,11 @@ them into a folder. Either way the tickets are those of the output format above.
 TFTP knows no login: let the server take files of the PBX's address only, and overwrite none
 (`tftpd-hpa` with `--create` and without `--permissive`). A file that comes twice lands once.
 
+In files the fixed columns of HiPath 3000 (112 characters) are read as well, where the PBX was set
+up so; each line is recognised by its shape. **One way at a time**: to fetch what was lost over TCP,
+give the same entry the other transport for a while. The same line counts once then; a ticket that
+had `|` over TCP and is in columns in the file counts twice, so keep the format.
+
 `time_zone` of the entry is the zone of the PBX's clock. `settings` may also hold `charge_currency:
 EUR`, where the PBX writes amounts and no units.
 
@@ -67,8 +72,8 @@ EUR`, where the PBX writes amounts and no units.
 
 - **The time on a ticket is the end of the call.** Start and answer follow from it and the two
   durations, so a clock that is set during a call moves its start.
-- **Another model on the port.** A HiPath 3000 sends fixed columns without any `|`. Such lines are
-  rejected with the reason `line_of_siemens_hipath`: the entry should say `model: siemens_hipath`,
+- **Another model on the port.** A HiPath 3000 sends fixed columns without any `|`. Over TCP they
+  are rejected with the reason `line_of_siemens_hipath`: the entry should say `model: siemens_hipath`,
   or the PBX should be told the separator `|`.
 - **One collector only**: the PBX has one address to send to. What it does with tickets while nobody
   listens depends on the release; leave the collector on, it needs neither Airflow nor the database.
