@@ -73,8 +73,8 @@ EUR`, where the PBX writes amounts and no units.
 - **The time on a ticket is the end of the call.** Start and answer follow from it and the two
   durations, so a clock that is set during a call moves its start.
 - **Another model on the port.** A HiPath 3000 sends fixed columns without any `|`. Over TCP they
-  are rejected with the reason `line_of_siemens_hipath`: the entry should say `model: siemens_hipath`,
-  or the PBX should be told the separator `|`.
+  are rejected with the reason `line_of_siemens_hipath`: the entry should say `model:
+  siemens_hipath`, or the PBX should be told the separator `|`.
 - **One collector only**: the PBX has one address to send to. What it does with tickets while nobody
   listens depends on the release; leave the collector on, it needs neither Airflow nor the database.
 - Until its clock is set a PBX writes `01.01.00`. Such lines are rejected and listed by `tollhouse
