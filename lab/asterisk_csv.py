@@ -10,10 +10,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lab import asterisk
+from lab.file_drops import DropPlace, FileSimulator, grouped, writing_time
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
 
@@ -35,22 +36,27 @@ def tickets_of(call: Call, site: Site, number: int) -> list[TicketTruth]:
     ]
 
 
-def append_to_file(folder: Path, tickets: Sequence[TicketTruth], position_file: Path) -> int:
-    """Add what was written since the last time to Master.csv; return how many lines."""
-    folder.mkdir(parents=True, exist_ok=True)
-    position = int(position_file.read_text()) if position_file.exists() else 0
-    lines = [f"{ticket.ticket}\n" for ticket in tickets[position:]]
-    with (folder / FILE_NAME).open("a", encoding="utf-8", newline="") as file:
-        file.writelines(lines)
-    position_file.parent.mkdir(parents=True, exist_ok=True)
-    position_file.write_text(str(len(tickets)))
-    return len(lines)
+def grow_file(place: DropPlace, tickets: Sequence[TicketTruth]) -> None:
+    """Add what was written since the last time to Master.csv, which is put aside each Sunday.
+
+    It is put aside as logrotate does with ``dateext``: the next line begins a new file.
+    """
+    weeks = list(grouped(tickets, lambda ticket: _day_of_rotation(ticket, place.time_zone)))
+    for number, (day, of_week) in enumerate(weeks, start=1):
+        content = "".join(f"{ticket.ticket}\n" for ticket in of_week).encode("utf-8")
+        rotated = f"{FILE_NAME}-{day:%Y%m%d}"
+        if (place.folder / rotated).exists():
+            place.grow(rotated, content, writing_time(of_week[-1]))
+            continue
+        place.grow(FILE_NAME, content, writing_time(of_week[-1]))
+        if number < len(weeks):
+            (place.folder / FILE_NAME).rename(place.folder / rotated)
 
 
-def rotate(folder: Path, day: date) -> Path:
-    """Put Master.csv aside as logrotate does with ``dateext``; the next line begins a new one."""
-    rotated = folder / f"{FILE_NAME}-{day:%Y%m%d}"
-    return (folder / FILE_NAME).rename(rotated)
+def _day_of_rotation(ticket: TicketTruth, zone: ZoneInfo) -> date:
+    """Return the Sunday at whose beginning the file of a ticket is put aside."""
+    written_on = writing_time(ticket).astimezone(zone).date()
+    return written_on + timedelta(days=7 - written_on.isoweekday() % 7)
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -72,3 +78,6 @@ def _csv_value(value: str | int | None) -> str:
     if value is None or isinstance(value, int):
         return "" if value is None else str(value)
     return '"' + value.replace('"', '""') + '"'
+
+
+FILES = FileSimulator(deliver=grow_file, fetched_by="sftp")

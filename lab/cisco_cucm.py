@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 
+from lab.file_drops import DropPlace, FileSimulator, writing_time
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
 
@@ -290,26 +291,20 @@ class _RecordWriter:
         )
 
 
-def drop_files(folder: Path, tickets: list[TicketTruth], position_file: Path) -> list[str]:
-    """Write the files of what was sent since the last call; return their names.
+def drop_files(place: DropPlace, tickets: Sequence[TicketTruth]) -> None:
+    """Write the files of what was sent since the last time.
 
     A file's number is the count of tickets before it: the same tickets always make the same names.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    position = int(position_file.read_text()) if position_file.exists() else 0
-    names = []
-    numbered = list(enumerate(tickets))[position:]
+    numbered = list(enumerate(tickets))[place.delivered :]
     for closing, group in groupby(numbered, key=lambda item: _closing(item[1])):
         members = list(group)
         for kind, state in (("cdr", "ticket"), ("cmr", "ignored")):
             lines = [ticket.ticket for _, ticket in members if ticket.state == state]
             name = f"{kind}_{CLUSTER}_{NODE:02d}_{closing:%Y%m%d%H%M}_{members[0][0] + 1}"
             if lines:
-                _drop(folder, name, kind, lines)
-                names.append(name)
-    position_file.parent.mkdir(parents=True, exist_ok=True)
-    position_file.write_text(str(len(tickets)))
-    return names
+                place.put(name, _content(kind, lines), closing)
+    place.remember(len(tickets))
 
 
 @cache
@@ -320,20 +315,18 @@ def columns_of_cdr() -> tuple[tuple[str, str], ...]:
         return tuple((row["name"], row["type"]) for row in rows)
 
 
-def _drop(folder: Path, name: str, kind: str, lines: Iterable[str]) -> None:
+def _content(kind: str, lines: Iterable[str]) -> bytes:
     columns = columns_of_cdr() if kind == "cdr" else tuple(CMR_COLUMNS.items())
     head = [
         ",".join(f'"{column}"' for column, _ in columns),
         ",".join(type_ for _, type_ in columns),
     ]
-    draft = folder / f"_{name}"
-    draft.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
-    draft.rename(folder / name)
+    return ("\n".join([*head, *lines]) + "\n").encode("utf-8")
 
 
 def _closing(ticket: TicketTruth) -> datetime:
     """When the cluster closes the file that a ticket is in."""
-    written = datetime.fromisoformat(ticket.written_at).astimezone(UTC)
+    written = writing_time(ticket).astimezone(UTC)
     midnight = written.replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight + ((written - midnight) // FILE_INTERVAL + 1) * FILE_INTERVAL
 
@@ -347,3 +340,6 @@ def _csv_line(values: Iterator[object] | Iterable[object]) -> str:
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_NONNUMERIC, lineterminator="").writerow(values)
     return line.getvalue()
+
+
+FILES = FileSimulator(deliver=drop_files)

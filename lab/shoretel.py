@@ -1,4 +1,4 @@
-"""A simulated ShoreTel server: its COM port reaches the collector over a serial device server.
+"""A simulated ShoreTel server: a log a day, and a COM port behind a serial device server.
 
 Lines of release 7.5, one per call over a trunk, with the extension that had the call last. Calls
 within the house are not recorded.
@@ -7,7 +7,9 @@ within the house are not recorded.
 from __future__ import annotations
 
 from datetime import UTC
+from functools import partial
 
+from lab.file_drops import FileSimulator, day_files
 from lab.streams import StreamSimulator
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
@@ -76,3 +78,5 @@ def _duration(seconds: int) -> str:
 SIMULATOR = StreamSimulator(
     model_id="shoretel", tickets_of=tickets_of, role="client", encode=encode
 )
+#: A call is in the log of the day on which it ended.
+FILES = FileSimulator(deliver=partial(day_files, name_pattern="CDR-%m%d%y.log", encode=encode))

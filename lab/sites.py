@@ -10,6 +10,7 @@ from lab import (
     aastra_a5000,
     alcatel_oxe,
     alcatel_oxe_ahl,
+    alcatel_oxo,
     asterisk,
     avaya_ipoffice,
     cisco_cucm,
@@ -22,10 +23,12 @@ from lab import (
     shoretel,
     siemens_hipath,
     telnowedge,
+    threecx,
     unify_openscape,
     wazo,
 )
 from lab.api_servers import ApiSimulator
+from lab.file_drops import FileSimulator
 from lab.streams import StreamSimulator
 from lab.tables import PbxTables
 from lab.traffic import Call, Site
@@ -42,6 +45,7 @@ class SimulatedPbx:
         stream: how it says them, when it speaks over TCP.
         tables: where it writes them, when it keeps them in a database.
         api: what hands them out, when it is asked over HTTPS.
+        files: how it puts them into files, when it does.
     """
 
     site: Site
@@ -49,6 +53,11 @@ class SimulatedPbx:
     stream: StreamSimulator | None = None
     tables: PbxTables | None = None
     api: ApiSimulator | None = None
+    files: FileSimulator | None = None
+
+
+def _in_files(site: Site, tickets_of: TicketsOf, files: FileSimulator) -> SimulatedPbx:
+    return SimulatedPbx(site, tickets_of, files=files)
 
 
 def _in_sql(site: Site, tickets_of: TicketsOf, tables: PbxTables) -> SimulatedPbx:
@@ -83,7 +92,7 @@ SITES = (
         asterisk.tickets_of,
         asterisk.TABLES,
     ),
-    SimulatedPbx(
+    _in_files(
         Site(
             pbx_id="lille_plant",
             first_extension=3100,
@@ -92,6 +101,7 @@ SITES = (
             calls_per_working_day=80,
         ),
         cisco_cucm.tickets_of,
+        cisco_cucm.FILES,
     ),
     _on_tcp(
         Site(
@@ -258,6 +268,40 @@ SITES = (
         ),
         grandstream_api.tickets_of,
         api=ApiSimulator("lab.grandstream_api", "TOLLHOUSE_LAB_UCM_PORT"),
+    ),
+    _in_files(
+        Site(
+            pbx_id="rennes_lab",
+            first_extension=120,
+            last_extension=149,
+            public_base="0261917120",
+            calls_per_working_day=20,
+            account_codes=("7001",),
+        ),
+        threecx.tickets_of,
+        threecx.FILES,
+    ),
+    _in_files(
+        Site(
+            pbx_id="toulon_yard",
+            first_extension=1200,
+            last_extension=1229,
+            public_base="0465718200",
+            calls_per_working_day=20,
+        ),
+        shoretel.tickets_of,
+        shoretel.FILES,
+    ),
+    _in_files(
+        Site(
+            pbx_id="quimper_office",
+            first_extension=160,
+            last_extension=179,
+            public_base="0261919160",
+            calls_per_working_day=2,
+        ),
+        alcatel_oxo.tickets_of,
+        alcatel_oxo.FILES,
     ),
 )
 

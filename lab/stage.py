@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
-from lab import cisco_cucm, truth
+from lab import truth
 from lab.api_servers import PbxOnHttps
+from lab.file_drops import DropPlace, FileSimulator
 from lab.mariadb import READER, LabMariadb
 from lab.sites import SITES, simulated_pbxs
 from lab.streams import StreamSimulator
@@ -28,7 +29,6 @@ from tollhouse.embedded.processes import BackgroundProcess, require_free_port
 from tollhouse.settings import SettingsError
 
 MARIADB_PORT = "TOLLHOUSE_LAB_MARIADB_PORT"
-CUCM = "lille_plant"
 STREAMS_PROCESS = "lab-streams"
 
 
@@ -44,6 +44,19 @@ class PbxOnTcp:
     simulator: StreamSimulator
     port: int
     feed: Feed
+
+
+@dataclass(frozen=True)
+class PbxInFiles:
+    """A simulated PBX that puts its tickets into files.
+
+    Attributes:
+        place: the folder of this machine that it drops them in, or of its own file server.
+    """
+
+    pbx_id: str
+    simulator: FileSimulator
+    place: DropPlace
 
 
 @dataclass(frozen=True)
@@ -102,9 +115,18 @@ class Lab:
         ]
 
     @property
-    def drop_folder(self) -> Path:
-        """Where the CUCM pushes its files."""
-        return self.var / "drop" / CUCM
+    def pbxs_in_files(self) -> list[PbxInFiles]:
+        """Those that put their tickets into files."""
+        return [
+            PbxInFiles(pbx.site.pbx_id, pbx.files, self._drop_place(pbx.site, pbx.files))
+            for pbx in SITES
+            if pbx.files
+        ]
+
+    def _drop_place(self, site: Site, simulator: FileSimulator) -> DropPlace:
+        own = self.var / "lab" / site.pbx_id
+        folder = own / "files" if simulator.fetched_by else self.var / "drop" / site.pbx_id
+        return DropPlace(folder, memory=own / "dropped", time_zone=site.time_zone)
 
     def write_connections(self) -> None:
         """Enter the lab's PBXs into the connections file; other entries stay as they are."""
@@ -129,7 +151,10 @@ class Lab:
             for site, tables in self.pbxs_in_sql
         }
         entries |= {f"pbx_{pbx.pbx_id}": pbx.connection for pbx in self.pbxs_on_https}
-        entries[f"pbx_{CUCM}"] = {"conn_type": "fs", "extra": {"path": str(self.drop_folder)}}
+        entries |= {
+            f"pbx_{pbx.pbx_id}": {"conn_type": "fs", "extra": {"path": str(pbx.place.folder)}}
+            for pbx in self.pbxs_in_files
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         draft.touch(mode=0o600)
@@ -137,7 +162,7 @@ class Lab:
         draft.replace(path)
 
     def start(self) -> None:
-        """Start the servers that do not run and make the folder.
+        """Start the servers that do not run and make the folders.
 
         Raises:
             ProcessError: a port is taken, or MariaDB is not installed or does not come up.
@@ -146,7 +171,8 @@ class Lab:
         if not streams.is_running():
             streams.stop()
             self._require_free_ports()
-        self.drop_folder.mkdir(parents=True, exist_ok=True)
+        for dropping in self.pbxs_in_files:
+            dropping.place.folder.mkdir(parents=True, exist_ok=True)
         self.mariadb.start()
         for pbx in self.pbxs_on_https:
             pbx.start()
@@ -207,8 +233,8 @@ class Lab:
             with closing(self.mariadb.connect(tables.database)) as connection:
                 insert_people(connection, tables, site)
                 insert_tickets(connection, tables, ledgers[site.pbx_id].tickets)
-        position_file = self.var / "lab" / CUCM / "dropped"
-        cisco_cucm.drop_files(self.drop_folder, ledgers[CUCM].tickets, position_file)
+        for pbx in self.pbxs_in_files:
+            pbx.simulator.deliver(pbx.place, ledgers[pbx.pbx_id].tickets)
 
     def _seed(self) -> int:
         return int(self._number("TOLLHOUSE_LAB_SEED") or 1)

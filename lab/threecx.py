@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from lab.file_drops import DropPlace, FileSimulator, writing_time
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
 
@@ -93,42 +93,26 @@ def tickets_of(call: Call, site: Site, number: int) -> list[TicketTruth]:
     ]
 
 
-def drop_files(folder: Path, tickets: Sequence[TicketTruth], position_file: Path) -> list[str]:
-    """Write a file for each call since the last time; return their names."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = []
-    for ticket in _unwritten(tickets, position_file):
+def drop_files(place: DropPlace, tickets: Sequence[TicketTruth]) -> None:
+    """Write a file for each call since the last time."""
+    for ticket in tickets[place.delivered :]:
         history_id = ticket.source_call_id.split("/")[0]
         started_at = datetime.fromisoformat(ticket.started_at).astimezone(UTC)
-        names.append(f"cdr-{started_at:%y%m%d%H%M%S}.{history_id}.log")
-        (folder / names[-1]).write_bytes(encode(ticket.ticket))
-    _set_position(position_file, len(tickets))
-    return names
+        name = f"cdr-{started_at:%y%m%d%H%M%S}.{history_id}.log"
+        place.put(name, encode(ticket.ticket), writing_time(ticket))
+    place.remember(len(tickets))
 
 
-def append_to_log(folder: Path, tickets: Sequence[TicketTruth], position_file: Path) -> int:
-    """Add what was written since the last time to the one log; return how many records."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [encode(ticket.ticket) for ticket in _unwritten(tickets, position_file)]
-    with (folder / LOG_NAME).open("ab") as log:
-        log.write(b"".join(lines))
-    _set_position(position_file, len(tickets))
-    return len(lines)
+def grow_log(place: DropPlace, tickets: Sequence[TicketTruth]) -> None:
+    """Add what was written since the last time to the one log."""
+    if tickets:
+        content = b"".join(encode(ticket.ticket) for ticket in tickets)
+        place.grow(LOG_NAME, content, writing_time(tickets[-1]))
 
 
 def encode(line: str) -> bytes:
     """A record as it stands in a file, and as it goes over a socket."""
     return line.encode("utf-8") + b"\r\n"
-
-
-def _unwritten(tickets: Sequence[TicketTruth], position_file: Path) -> Sequence[TicketTruth]:
-    position = int(position_file.read_text()) if position_file.exists() else 0
-    return tickets[position:]
-
-
-def _set_position(position_file: Path, position: int) -> None:
-    position_file.parent.mkdir(parents=True, exist_ok=True)
-    position_file.write_text(str(position))
 
 
 def _record(call: Call, site: Site, number: int) -> _Record:
@@ -222,3 +206,6 @@ def _clock(instant: datetime) -> str:
 
 def _clock_length(seconds: int) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+FILES = FileSimulator(deliver=drop_files)

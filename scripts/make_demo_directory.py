@@ -244,6 +244,14 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "13200",
             "Arles",
         ),
+        (
+            "laboratoire_exemple",
+            "Laboratoire Exemple SAS",
+            siren(114),
+            "11 allée du Prototype",
+            "35000",
+            "Rennes",
+        ),
     ]
     services = [
         {
@@ -326,6 +334,11 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "service_name": "Téléphonie Musée Arles",
         },
         {
+            "service_id": "laboratoire_rennes",
+            "customer_id": "laboratoire_exemple",
+            "service_name": "Téléphonie Laboratoire Rennes",
+        },
+        {
             "service_id": "agences",
             "customer_id": "compte_interne",
             "service_name": "Agences",
@@ -388,6 +401,9 @@ EXTENSION_BLOCKS = (
     ("albi_works", 2300, 2349, "fabrique_albi", "FABRIQUE"),
     ("arles_museum", 1000, 1049, "musee_arles", "MUSEE"),
     ("sete_harbour", 600, 629, "agences", "SETE"),
+    ("rennes_lab", 120, 149, "laboratoire_rennes", "LABO"),
+    ("toulon_yard", 1200, 1229, "agences", "TOULON"),
+    ("quimper_office", 160, 179, "agences", "QUIMPER"),
 )
 
 NUMBER_RANGES = (
@@ -415,6 +431,9 @@ NUMBER_RANGES = (
     ("albi_works", "+33536492000", "+33536492999", "fabrique_albi"),
     ("arles_museum", "+33465713000", "+33465713999", "musee_arles"),
     ("sete_harbour", "+33465716000", "+33465716999", "agences"),
+    ("rennes_lab", "+33261917000", "+33261917999", "laboratoire_rennes"),
+    ("toulon_yard", "+33465718000", "+33465718999", "agences"),
+    ("quimper_office", "+33261919000", "+33261919999", "agences"),
 )
 
 
@@ -464,6 +483,12 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                 "service_id": "support_lyon",
                 "valid_from": SINCE,
             },
+            {
+                "pbx_id": "rennes_lab",
+                "account_code": "7001",
+                "service_id": "laboratoire_rennes",
+                "valid_from": SINCE,
+            },
         ],
         "trunks": [
             {
@@ -505,6 +530,7 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                     "clinique_lens",
                     "fabrique_albi",
                     "musee_arles",
+                    "laboratoire_rennes",
                     "agences",
                 )
             ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from lab.asterisk_csv import COLUMNS, append_to_file, rotate, tickets_of
+from lab.asterisk_csv import COLUMNS, grow_file, tickets_of
+from lab.file_drops import DropPlace
 from lab.traffic import Call, Site, calls_of_day
 from tests.lab.reading import parsed_beside_truth
 from tollhouse.settings import Settings
@@ -59,19 +60,30 @@ def test_a_call_that_nobody_took_has_no_time_of_answer() -> None:
     assert '"2026-10-06 11:30:00",,"2026-10-06 11:30:07",7,0,"NO ANSWER"' in line
 
 
-def test_the_file_grows_and_is_rotated_without_losing_a_line(tmp_path: Path) -> None:
-    tickets = [ticket for number in range(3) for ticket in tickets_of(OUTGOING, SITE, number)]
-    position = tmp_path / "written"
-    folder = tmp_path / "cdr-csv"
-    assert append_to_file(folder, tickets[:1], position) == 1
-    assert append_to_file(folder, tickets[:2], position) == 1
-    assert rotate(folder, date(2026, 10, 11)).name == "Master.csv-20261011"
-    assert append_to_file(folder, tickets, position) == 1
-    written = {path.name: path.read_text().splitlines() for path in folder.iterdir()}
-    assert written == {
-        "Master.csv-20261011": [ticket.ticket for ticket in tickets[:2]],
-        "Master.csv": [tickets[2].ticket],
-    }
+def test_the_file_grows_and_is_put_aside_each_sunday_without_losing_a_line(tmp_path: Path) -> None:
+    days = [OUTGOING.started_at + timedelta(days=days) for days in (0, 4, 5, 12)]
+    tickets = [
+        ticket
+        for number, day in enumerate(days)
+        for ticket in tickets_of(replace(OUTGOING, started_at=day), SITE, number)
+    ]
+    place = DropPlace(tmp_path / "cdr-csv", tmp_path / "dropped")
+    lines = [f"{ticket.ticket}\n" for ticket in tickets]
+
+    def written() -> dict[str, str]:
+        return {path.name: path.read_text() for path in place.folder.iterdir()}
+
+    grow_file(place, tickets[:1])
+    assert written() == {"Master.csv": lines[0]}
+    grow_file(place, tickets[:2])
+    assert written() == {"Master.csv": lines[0] + lines[1]}
+    for _ in range(2):
+        grow_file(place, tickets)
+        assert written() == {
+            "Master.csv-20261011": lines[0] + lines[1],
+            "Master.csv-20261018": lines[2],
+            "Master.csv": lines[3],
+        }
 
 
 @pytest.mark.postgres

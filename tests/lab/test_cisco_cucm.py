@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from lab.cisco_cucm import columns_of_cdr, drop_files, tickets_of
+from lab.file_drops import DropPlace
 from lab.sites import SITES
 from lab.traffic import Call
 
@@ -81,9 +82,9 @@ def test_a_transfer_makes_three_records_that_add_up_to_the_talk() -> None:
 
 def test_files_are_named_and_headed_as_a_cluster_does_it(tmp_path: Path) -> None:
     folder = tmp_path / "drop"
-    names = drop_files(folder, tickets_of(INCOMING, SITE, 1), tmp_path / "dropped")
-    assert {match[1] for match in map(NAME.match, names) if match} == {"cdr", "cmr"}
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    drop_files(DropPlace(folder, tmp_path / "dropped"), tickets_of(INCOMING, SITE, 1))
+    names = [path.name for path in folder.iterdir()]
+    assert [match[1] for match in map(NAME.match, sorted(names)) if match] == ["cdr", "cmr"]
     cdr = next(name for name in names if name.startswith("cdr"))
     header, types, *lines = (folder / cdr).read_text().splitlines()
     assert header.startswith('"cdrRecordType","globalCallID_callManagerId"')
@@ -94,11 +95,16 @@ def test_files_are_named_and_headed_as_a_cluster_does_it(tmp_path: Path) -> None
 
 def test_what_was_dropped_is_not_dropped_again(tmp_path: Path) -> None:
     tickets = [ticket for number in range(3) for ticket in tickets_of(INCOMING, SITE, number)]
-    folder, position = tmp_path / "drop", tmp_path / "dropped"
-    first = drop_files(folder, tickets[:2], position)
-    assert drop_files(folder, tickets[:2], position) == []
-    second = drop_files(folder, tickets, position)
-    assert second
-    assert not set(first) & set(second)
-    lines = [line for path in folder.iterdir() for line in path.read_text().splitlines()[2:]]
+    place = DropPlace(tmp_path / "drop", tmp_path / "dropped")
+    drop_files(place, tickets[:2])
+    first = sorted(place.folder.iterdir())
+    for path in first:
+        path.rename(tmp_path / path.name)
+    drop_files(place, tickets[:2])
+    assert list(place.folder.iterdir()) == []
+    drop_files(place, tickets)
+    second = sorted(place.folder.iterdir())
+    assert not {path.name for path in first} & {path.name for path in second}
+    taken = [tmp_path / path.name for path in first]
+    lines = [line for path in taken + second for line in path.read_text().splitlines()[2:]]
     assert sorted(lines) == sorted(ticket.ticket for ticket in tickets)

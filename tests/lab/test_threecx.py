@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.threecx import LOG_NAME, append_to_log, drop_files, tickets_of
+from lab.file_drops import DropPlace
+from lab.threecx import LOG_NAME, drop_files, grow_log, tickets_of
 from lab.traffic import Call, Site, calls_of_day
 from tests.lab.reading import parsed_beside_truth
 from tollhouse.settings import Settings
@@ -71,19 +72,22 @@ def test_a_transferred_call_is_one_record_that_ends_with_the_other_extension() -
 
 def test_each_call_has_a_file_of_its_own_named_by_its_start_and_number(tmp_path: Path) -> None:
     tickets = [ticket for number in (1, 2) for ticket in tickets_of(OUTGOING, SITE, number)]
-    folder, position = tmp_path / "drop", tmp_path / "dropped"
-    assert drop_files(folder, tickets[:1], position) == ["cdr-261006093000.288801.log"]
-    assert drop_files(folder, tickets, position) == ["cdr-261006093000.288802.log"]
-    assert drop_files(folder, tickets, position) == []
-    written = [path.read_bytes() for path in sorted(folder.iterdir())]
-    assert written == [ticket.ticket.encode() + b"\r\n" for ticket in tickets]
+    place = DropPlace(tmp_path / "drop", tmp_path / "dropped")
+    drop_files(place, tickets[:1])
+    assert [path.name for path in place.folder.iterdir()] == ["cdr-261006093000.288801.log"]
+    (place.folder / "cdr-261006093000.288801.log").unlink()
+    drop_files(place, tickets)
+    drop_files(place, tickets)
+    (second,) = place.folder.iterdir()
+    assert second.name == "cdr-261006093000.288802.log"
+    assert second.read_bytes() == tickets[1].ticket.encode() + b"\r\n"
 
 
 def test_the_one_log_grows(tmp_path: Path) -> None:
     tickets = [ticket for number in (1, 2) for ticket in tickets_of(OUTGOING, SITE, number)]
-    position = tmp_path / "written"
-    assert append_to_log(tmp_path, tickets[:1], position) == 1
-    assert append_to_log(tmp_path, tickets, position) == 1
+    place = DropPlace(tmp_path, tmp_path / "dropped")
+    grow_log(place, tickets[:1])
+    grow_log(place, tickets)
     log = (tmp_path / LOG_NAME).read_bytes()
     assert log == b"".join(ticket.ticket.encode() + b"\r\n" for ticket in tickets)
 
