@@ -154,6 +154,12 @@ class FtpFolder:
             try:
                 while block := data.recv(BLOCK_BYTES):
                     yield block
+            except GeneratorExit:
+                data.close()
+                # However it took that, the server answers, and the next answer is another one's.
+                with suppress(ftplib.Error):
+                    self._ftp.voidresp()
+                raise
             finally:
                 data.close()
             self._ftp.voidresp()
@@ -256,7 +262,9 @@ class FtpFolder:
             raise
         shown = answer.splitlines()[1:2]
         found = self._machine_file(shown[0].lstrip()) if shown else None
-        return None if found is None else RemoteFile(name, found.size_bytes, found.modified_at)
+        if found is None:
+            raise ftplib.error_reply(answer)  # noqa: S321 - the error only
+        return RemoteFile(name, found.size_bytes, found.modified_at)
 
     def _ask(self, name: str) -> Exact | None:
         size = self._ask_value("SIZE", name)

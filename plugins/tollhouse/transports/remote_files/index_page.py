@@ -156,4 +156,4 @@ def _sizes(text: str) -> tuple[int, int] | None:
     power = UNITS[match["unit"]]
     number, step = float(match["number"]), 10.0 ** -len(match["decimals"] or "")
     # A thousand or 1024, rounded up or down: each server does it in its own way.
-    return int(max(number - step, 0) * 1000**power), int((number + step) * 1024**power)
+    return round(max(number - step, 0) * 1000**power), round((number + step) * 1024**power)

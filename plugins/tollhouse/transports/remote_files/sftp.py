@@ -23,7 +23,6 @@ from tollhouse.transports.remote_files.faults import (
     refused_login,
 )
 from tollhouse.transports.remote_files.folder import (
-    BLOCK_BYTES,
     MOST_ENTRIES,
     Kind,
     Listing,
@@ -39,6 +38,8 @@ from tollhouse.transports.remote_files.host_keys import (
 )
 from tollhouse.transports.remote_files.site import Site
 
+#: What one request asks for; of what a cut leaves, whole blocks are kept.
+BLOCK_BYTES = 1 << 15
 #: So many blocks are on their way at once: enough for a slow line, too few to fill the memory.
 REQUESTS_AHEAD = 64
 
