@@ -50,6 +50,7 @@ def frame_in_bundles(
     start_offset: int = 0,
     header: str | None = None,
     received_at: datetime | None = None,
+    name: str = "a file",
 ) -> FramedBundles:
     """Take a file of a model apart; as ``frame_file``, with the instant that its tickets share."""
     framing = model.framing
@@ -58,7 +59,7 @@ def frame_in_bundles(
         header, start = _find_tickets(stream, framing, model.encoding)
     is_plain = framing.kind in ("lines", "header_lines") and framing.wrap_columns is None
     if not is_plain or model.encoding not in PLAIN_ENCODINGS or start is None:
-        framed = frame_file(stream, model, start_offset=start_offset, header=header)
+        framed = frame_file(stream, model, start_offset=start_offset, header=header, name=name)
         tickets = (ticket._replace(received_at=received_at) for ticket in framed.tickets)
         return FramedBundles(framed.header, bundled(tickets))
     stream.seek(start)

@@ -299,6 +299,7 @@ class _Delivering(Generic[File]):
             start_offset=reading.start_offset,
             header=reading.header,
             received_at=min(file.modified_at, datetime.now(UTC)),
+            name=f"{self.request.pbx.id}: {file.unit}",
         )
         is_repeated = reading.repeated_bytes == content.size_bytes
         return (
