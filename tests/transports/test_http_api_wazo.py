@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -253,6 +253,21 @@ def test_calls_that_were_all_corrected_are_conflicts_and_no_new_beginning(wazo: 
     told = wazo.pull()
     assert (told.rows_conflicting, wazo.pull().warnings) == (3, ())
     assert wazo.sources() == ["1", "2", "3"]
+
+
+def test_a_server_whose_zone_was_changed_is_no_new_beginning(wazo: Wazo) -> None:
+    """Each time is then written with another offset; read as others, all calls would double."""
+    wazo.logs.call(1, 2, 3)
+    wazo.pull()
+    for number, item in wazo.logs.items.items():
+        start = START + timedelta(hours=number)
+        elsewhere = start.astimezone(timezone(timedelta(hours=2)))
+        wazo.logs.items[number] = item.replace(start.isoformat(), elsewhere.isoformat())
+    wazo.logs.call(4)
+    moved = wazo.pull()
+    assert (moved.rows_inserted, moved.rows_conflicting) == (1, 3)
+    assert not [warning for warning in moved.warnings if "began anew" in warning]
+    assert wazo.sources() == ["1", "2", "3", "4"]
 
 
 def test_an_interval_is_read_by_time_without_touching_idlast(wazo: Wazo) -> None:

@@ -227,6 +227,7 @@ transfers as (
     {{ computed_once() }}
     select
         *,
+        to_char(start_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as start_in_utc,
         is_ticket and is_redirected and asked_extension <> coalesce(final_extension, '')
             as is_transferred
     from talks
@@ -245,7 +246,8 @@ final as (
         batch_id,
         received_at,
         -- Ids change when call logs are generated again: what stays tells the call (macros/tickets/supersede_regenerated.sql).
-        case when is_ticket then coalesce(conversation_id, tenant_uuid || '/' || start_text || '/' || source_extension) end
+        -- The instant, for the offset that it is written with is another once the server's zone is.
+        case when is_ticket then coalesce(conversation_id, tenant_uuid || '/' || start_in_utc || '/' || source_extension) end
             as source_call_id,
         null::int as leg_number,
         case when is_ticket then start_instant end as started_at,

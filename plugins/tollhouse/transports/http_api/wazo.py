@@ -35,8 +35,8 @@ HIGHEST_ORDINAL = (1 << 63) - 1
 
 #: What people change of a call that is over: it is the same call, and no conflict in raw.
 CHANGED_LATER = ("tags", "recordings")
-#: What stays the same of a call, whatever is changed of it.
-IDENTITY = ("tenant_uuid", "start", "source_extension", "conversation_id")
+#: What stays the same of a call besides its start, whatever is changed of it.
+IDENTITY = ("tenant_uuid", "source_extension", "conversation_id")
 
 
 class Wazo:
@@ -211,13 +211,17 @@ class Wazo:
 
 
 def is_same_call(kept: str, body: str) -> bool:
-    """Whether two items under one id are the same call, though somebody tagged it meanwhile."""
+    """Whether two items under one id are the same call, whatever was changed of it meanwhile."""
     if kept == body:
         return True
     old, new = loaded(kept), loaded(body)
     if not isinstance(old, dict) or not isinstance(new, dict):
         return False
-    return all(old.get(name) == new.get(name) for name in IDENTITY)
+    # The offset that a start is written with changes with the zone of the server.
+    starts_alike = old.get("start") == new.get("start") or (
+        started_at(kept) is not None and started_at(kept) == started_at(body)
+    )
+    return starts_alike and all(old.get(name) == new.get(name) for name in IDENTITY)
 
 
 def started_at(item: str) -> datetime | None:
