@@ -34,8 +34,11 @@ class Misbehaviour:
         lists_for_people: FTP without MLSD, or a web page that rounds.
         tells_no_files: FTP without SIZE and MDTM; a web server without HEAD and Last-Modified.
         refuses_resume: files are given from their beginning only.
+        is_read_only: nothing may be renamed or deleted (SFTP).
         sent_bytes: how much was sent of files so far.
         before_transfer: called with the file that is about to be sent.
+        before_look: called with the file that is about to be told of (SFTP).
+        before_listing: called with the folder that is about to be listed (SFTP).
     """
 
     cut_after_bytes: int | None = None
@@ -51,8 +54,11 @@ class Misbehaviour:
     lists_for_people: bool = False
     tells_no_files: bool = False
     refuses_resume: bool = False
+    is_read_only: bool = False
     sent_bytes: int = 0
     before_transfer: Callable[[Path], None] = field(default=lambda path: None, repr=False)
+    before_look: Callable[[Path], None] = field(default=lambda path: None, repr=False)
+    before_listing: Callable[[Path], None] = field(default=lambda path: None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def blocks(self, file: BinaryIO, limit: int | None = None) -> Iterator[bytes]:

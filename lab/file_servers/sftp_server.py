@@ -144,6 +144,7 @@ class _Folder(paramiko.SFTPServerInterface):
 
     def list_folder(self, path: str) -> list[paramiko.SFTPAttributes] | int:
         """List a folder."""
+        self._faults.before_listing(self._path(path))
         try:
             found = [_attributes(name, state) for name, state in entries_of(self._path(path))]
         except OSError as error:
@@ -163,6 +164,7 @@ class _Folder(paramiko.SFTPServerInterface):
 
     def lstat(self, path: str) -> paramiko.SFTPAttributes | int:
         """Tell of a file or link."""
+        self._faults.before_look(self._path(path))
         return self._attributes(path, os.lstat)
 
     def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> Any:
@@ -184,19 +186,28 @@ class _Folder(paramiko.SFTPServerInterface):
 
     def remove(self, path: str) -> int:
         """Delete a file."""
-        return _done(lambda: self._path(path).unlink())
+        return self._change(lambda: self._path(path).unlink())
 
     def rename(self, oldpath: str, newpath: str) -> int:
         """Rename a file."""
-        return _done(lambda: self._path(oldpath).rename(self._path(newpath)))
+        return self._change(lambda: self._path(oldpath).rename(self._path(newpath)))
 
     def mkdir(self, path: str, attr: paramiko.SFTPAttributes) -> int:
         """Make a folder."""
-        return _done(lambda: self._path(path).mkdir())
+        return self._change(lambda: self._path(path).mkdir())
 
     def _path(self, path: str) -> Path:
         found = self._user.path("", path)
         return self._user.folder if found is None else found
+
+    def _change(self, change: Callable[[], Any]) -> int:
+        if self._faults.is_read_only:
+            return paramiko.SFTP_PERMISSION_DENIED
+        try:
+            change()
+        except OSError as error:
+            return _status(error)
+        return paramiko.SFTP_OK
 
     def _attributes(
         self, path: str, look: Callable[[Path], os.stat_result]
@@ -216,11 +227,3 @@ def _attributes(name: str, state: os.stat_result) -> paramiko.SFTPAttributes:
 
 def _status(error: OSError) -> int:
     return paramiko.SFTPServer.convert_errno(error.errno or errno.EIO)
-
-
-def _done(change: Callable[[], Any]) -> int:
-    try:
-        change()
-    except OSError as error:
-        return _status(error)
-    return paramiko.SFTP_OK
