@@ -19,7 +19,8 @@ whatever their age; the spool's own note and the ledger of raw must agree that a
 A backfill of an interval that is pruned fails and says so; of one that is pruned in part it lands
 the rest and warns.
 
-**When it fails**: the log of the task names the PBX and the file; the other PBXs are pruned. Nothing is lost by a failure but room on the disk. Watch the free space in
+**When it fails**: the log of the task names the PBX and the file; the other PBXs are pruned.
+Nothing is lost by a failure but room on the disk. Watch the free space in
 `tollhouse collector status`.
 """
 
