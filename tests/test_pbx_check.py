@@ -294,7 +294,7 @@ def test_a_good_folder_shows_the_last_tickets_and_their_columns(drop: Path) -> N
     assert report.is_ok, report.steps
     assert [ticket.body for ticket in report.last.tickets] == ["1,1,10", "1,1,11"]
     assert report.last.header == CUCM_HEADER
-    assert found(report, "header") == "cdr_Example_01_202602041200_1 names 3 columns"
+    assert found(report, "content") == "cdr_Example_01_202602041200_1 names 3 columns"
 
 
 @pytest.mark.postgres
@@ -397,6 +397,58 @@ def test_a_first_line_that_names_no_columns_fails_at_the_header(drop: Path) -> N
     report = check_pbx("site", cucm(drop))
     assert failed_step(report) == "header"
     assert "cdr_Example_01_202602041200_1" in found(report, "header")
+
+
+# Other models whose files lie in a folder.
+
+
+def in_folder(drop: Path, model: str) -> Settings:
+    entry = {"model": model, "transport": "dropped_files", "settings": {"folder": "drop"}}
+    return settings_of(drop.parent, entry)
+
+
+def copied(drop: Path, sample: str, name: str) -> None:
+    (drop / name).write_bytes((PROJECT / "tests" / "samples" / sample).read_bytes())
+
+
+def test_a_compressed_file_of_an_oxe_is_looked_into(drop: Path) -> None:
+    copied(drop, "alcatel_oxe/SYNTHETIC_TAXSYNTA.DAT", "TAXSYNTA.DAT")
+    report = check_pbx("site", in_folder(drop, "alcatel_oxe"))
+    assert found(report, "content") == "TAXSYNTA.DAT names 48 columns"
+    assert [len(ticket.body) for ticket in report.last.tickets] == [525, 525]
+
+
+def test_a_day_file_without_column_names_shows_its_tickets(drop: Path) -> None:
+    copied(drop, "shoretel/CDR-030326.log", "CDR-030326.log")
+    report = check_pbx("site", in_folder(drop, "shoretel"))
+    assert found(report, "content") == "CDR-030326.log holds tickets"
+
+
+def test_damaged_xml_is_named_with_its_line(drop: Path) -> None:
+    copied(drop, "alcatel_oxo/constructed_not_closed.xml", "TicketCollector1.xml")
+    report = check_pbx("site", in_folder(drop, "alcatel_oxo"))
+    assert (
+        found(report, "content") == "TicketCollector1.xml holds elements within <TicketCollector>"
+    )
+    assert found(report, "damage").startswith("TicketCollector1.xml, line 15: ")
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        ("alcatel_oxe", "External accounting"),
+        ("alcatel_oxo", "OLD driver"),
+        ("avaya_ipoffice", "SMDR"),
+        ("shoretel", "Generate CDR"),
+        ("unify_openscape", "TFTP"),
+        ("aastra_a5000", "ticket files"),
+    ],
+)
+def test_an_empty_folder_says_where_to_look_in_that_pbx(drop: Path, model: str, place: str) -> None:
+    report = check_pbx("site", in_folder(drop, model))
+    assert failed_step(report) == "files"
+    assert place in remedy(report, "files")
+    assert "Cisco" not in remedy(report, "files")
 
 
 # Mitel: the collector, or the bare port.
@@ -715,7 +767,7 @@ def test_the_command_prints_the_steps_and_the_tickets_and_exits_0(drop: Path) ->
     write(drop, "cdr_Example_01_202602041200_1", CUCM_HEADER, "1,1,[red]10", "1,1,\x1b[2J11")
     done = run_command(cucm(drop), "site")
     assert done.returncode == 0, done.stderr
-    assert "ok     header" in done.stdout
+    assert "ok     content" in done.stdout
     assert CUCM_HEADER in done.stdout
     assert "1,1,[red]10" in done.stdout
     # What a terminal would obey is shown and not sent.

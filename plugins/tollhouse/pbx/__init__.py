@@ -153,6 +153,8 @@ class FileDefaults:
             other at once).
         remote_protocol: by what the files are fetched where they stay on the PBX.
         remote_folder: where they lie there; empty where each site has its own.
+        remedy: sentences that say where to look in the PBX when no file comes, or none with a
+            ticket in it.
     """
 
     pattern: str
@@ -161,6 +163,7 @@ class FileDefaults:
     complete: Completion = "stable"
     remote_protocol: RemoteProtocol = "sftp"
     remote_folder: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

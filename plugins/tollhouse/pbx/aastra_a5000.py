@@ -97,6 +97,12 @@ MODEL = Model(
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="dial", port=3200),
     files=FileDefaults(
-        pattern="*", remote_protocol="http", remote_folder="/trf/backup/pc/tickets/"
+        pattern="*",
+        remote_protocol="http",
+        remote_folder="/trf/backup/pc/tickets/",
+        remedy=(
+            "In the web manager, Tickets > Built-in buffer > List of ticket files must show a new "
+            "file; one is made every hour."
+        ),
     ),
 )

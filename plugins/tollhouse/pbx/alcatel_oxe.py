@@ -109,5 +109,9 @@ MODEL = Model(
         pattern="[Tt][Aa][Xx]*.[Dd][Aa][Tt]",
         remote_protocol="ftp",
         remote_folder="/usr4/account",
+        remedy=(
+            "External accounting must be on, and the filters of accounting must let the calls "
+            "through; the newest files of /usr4/account must have arrived, in binary mode."
+        ),
     ),
 )

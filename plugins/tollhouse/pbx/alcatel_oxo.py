@@ -118,5 +118,11 @@ MODEL = Model(
     framing=Framing(kind="elements"),
     # A file that says its own encoding is read by that.
     encoding="utf-8",
-    files=FileDefaults(pattern="[Tt]icket[Cc]ollector*.[Xx][Mm][Ll]"),
+    files=FileDefaults(
+        pattern="[Tt]icket[Cc]ollector*.[Xx][Mm][Ll]",
+        remedy=(
+            "On the PC of the OLD driver: is there a new file? If not, log.txt beside it, "
+            "DRIVER_RUNNING_MODE=Metering and the licence; if so, the share or the task that sends."
+        ),
+    ),
 )

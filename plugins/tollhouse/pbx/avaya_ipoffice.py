@@ -113,5 +113,11 @@ MODEL = Model(
     framing=Framing(kind="lines", maximum_bytes=4_096),
     encoding="utf-8",
     stream=StreamDefaults(direction="listen", port=1080),
-    files=FileDefaults(pattern="*.[Cc][Ss][Vv]"),
+    files=FileDefaults(
+        pattern="*.[Cc][Ss][Vv]",
+        remedy=(
+            "The program that writes the files must be running and be the one to which the PBX "
+            "sends (System > SMDR); does today's file grow?"
+        ),
+    ),
 )

@@ -110,6 +110,13 @@ MODEL = Model(
     framing=Framing(kind="header_lines", header_line_count=2, maximum_bytes=262_144),
     encoding="utf-8",
     files=FileDefaults(
-        pattern="c[dm]r_*", ignored_pattern="_*", name_time_pattern=r"_(\d{12})_\d+$"
+        pattern="c[dm]r_*",
+        ignored_pattern="_*",
+        name_time_pattern=r"_(\d{12})_\d+$",
+        remedy=(
+            "In Cisco Unified Serviceability, Tools > CDR Management, the billing server must show "
+            "this machine and no failed delivery; CDR Enabled Flag must be True on every node. "
+            "Files with the two header lines alone are ordinary on a quiet system."
+        ),
     ),
 )

@@ -100,5 +100,11 @@ MODEL = Model(
     framing=Framing(kind="lines", maximum_bytes=4_096),
     # The guides end a record with CR alone; what follows it belongs to framing.
     stream=StreamDefaults(direction="listen", port=4001, line_end=b"\r"),
-    files=FileDefaults(pattern="[Cc][Dd][Rr]-[0-9][0-9][0-9][0-9][0-9][0-9].[Ll][Oo][Gg]"),
+    files=FileDefaults(
+        pattern="[Cc][Dd][Rr]-[0-9][0-9][0-9][0-9][0-9][0-9].[Ll][Oo][Gg]",
+        remedy=(
+            "In ShoreWare Director, Reporting > Options, Generate CDR must be on; the task that "
+            "copies the day's file must have run."
+        ),
+    ),
 )

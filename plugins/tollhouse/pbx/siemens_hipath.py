@@ -104,5 +104,11 @@ MODEL = Model(
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="listen", port=6000),
     # The PBX's administrator chooses the name.
-    files=FileDefaults(pattern="*"),
+    files=FileDefaults(
+        pattern="*",
+        remedy=(
+            "On the PBX's pages for call charges the output must be TFTP to this machine; the TFTP "
+            "server must run and be able to create files in the folder."
+        ),
+    ),
 )

@@ -116,5 +116,12 @@ MODEL = Model(
     transports=("spooled_stream", "remote_files", "dropped_files"),
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="listen", port=6000),
-    files=FileDefaults(pattern="*", remote_protocol="ftp"),
+    files=FileDefaults(
+        pattern="*",
+        remote_protocol="ftp",
+        remedy=(
+            "On the PBX's pages for call charges the output must be TFTP to this machine; the TFTP "
+            "server must run and be able to create files in the folder."
+        ),
+    ),
 )
