@@ -96,6 +96,10 @@ def _go(report: Report, pbx: Pbx, settings: Settings, *, dial: bool) -> None:
         from tollhouse.pbx_check.folder import check_folder
 
         check_folder(report, pbx, settings, landed)
+    elif pbx.transport == "remote_files":
+        from tollhouse.pbx_check.remote import check_remote
+
+        check_remote(report, pbx, settings, landed)
     elif pbx.transport == "http_api":
         from tollhouse.pbx_check.api import check_api
 
