@@ -85,9 +85,11 @@ TCP 21 with its data ports (FTP), or 22 (SFTP), from **every** node of the clust
 
 One record per leg: number calling, number first called, number reached, last redirection, device on
 both sides, times to the second, cause of the end on both sides, account code (client matter code),
-hunt pilot. A transfer is three records, a forward is one. No record says *outgoing* or *incoming*:
-it follows from which side is a gateway or trunk. Recording
-legs are ignored. Digits that a gateway adds or strips are not shown.
+hunt pilot. A forward is one record. A transfer is three or more: those with the party that was
+transferred share a call number and are the legs of one call, while each consultation before it has
+a number of its own and is a call of its own. No record says *outgoing* or *incoming*: it follows
+from which side is a gateway or trunk. Recording legs are ignored. Digits that a gateway adds or
+strips are not shown.
 
 They hold no price.
 
