@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def test_the_lab_database_starts_only_with_the_lab_profile(compose: dict[str, An
 
 
 def test_every_long_running_service_has_a_health_check(compose: dict[str, Any]) -> None:
-    for name in (*ALWAYS_ON, "mariadb"):
+    for name in (*ALWAYS_ON, "drop", "mariadb"):
         assert compose["services"][name]["healthcheck"]["test"], name
 
 
@@ -118,6 +120,8 @@ def test_ports_are_published_on_loopback_unless_the_network_of_the_pbxs_is_named
     }
     for_pbxs = published.pop("collector")
     assert all(port.startswith("${TOLLHOUSE_PBX_ADDRESS:-127.0.0.1}:") for port in for_pbxs)
+    for_files = published.pop("drop")
+    assert all(port.startswith("${TOLLHOUSE_DROP_ADDRESS:-127.0.0.1}:") for port in for_files)
     others = [port for ports in published.values() for port in ports]
     assert others
     assert all(port.startswith("127.0.0.1:") for port in others)
@@ -145,6 +149,58 @@ def test_the_collector_collects_while_nothing_else_runs(compose: dict[str, Any])
     assert collector["restart"] == "unless-stopped"
     # A silent PBX does not make the collector unhealthy: only whether it answers is asked.
     assert f"127.0.0.1:{HEALTH_PORT}/health" in collector["healthcheck"]["test"][-1]
+
+
+def test_files_that_pbxs_push_arrive_where_tasks_read_them(compose: dict[str, Any]) -> None:
+    drop, scheduler = (compose["services"][name] for name in ("drop", "scheduler"))
+    assert drop["profiles"] == ["drop"]
+    assert "./drop:/srv/drop" in drop["volumes"]
+    assert "./drop:/opt/tollhouse/var/drop" in scheduler["volumes"]
+    # What a passive FTP client is told is what is published.
+    environment = drop["environment"]
+    first, last = (
+        environment[f"SFTPGO_FTPD__PASSIVE_PORT_RANGE__{end}"] for end in ("START", "END")
+    )
+    assert [port.rsplit(":", 1)[1] for port in drop["ports"]] == ["2022", "2121", f"{first}-{last}"]
+    # The PBX, the address and FTP's own idea of it agree.
+    assert environment["SFTPGO_FTPD__BINDINGS__0__FORCE_PASSIVE_IP"] == (
+        "${TOLLHOUSE_DROP_ADDRESS:-127.0.0.1}"
+    )
+
+
+def started_drop_server(folder: Path, password: str) -> subprocess.CompletedProcess[str]:
+    """Run the start of the drop server with a program that stands in for the server's."""
+    program = folder / "sftpgo"
+    program.write_text('#!/bin/sh\ntest -z "${DROP_PASSWORD:-}" && echo "$@" && umask\n')
+    program.chmod(0o755)
+    script = (PROJECT / "include" / "docker" / "drop_server.sh").read_text(encoding="utf-8")
+    own = folder / "drop_server.sh"
+    own.write_text(script.replace("/tmp/accounts.json", str(folder / "accounts.json")))
+    return subprocess.run(
+        ["sh", str(own)],
+        env={"PATH": f"{folder}:/usr/bin:/bin", "DROP_PASSWORD": password},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_account_of_the_drop_server_may_neither_read_nor_delete(tmp_path: Path) -> None:
+    started = started_drop_server(tmp_path, "a-password_1")
+    assert (started.returncode, started.stdout.split()) == (0, ["serve", "0022"]), started.stderr
+    accounts = tmp_path / "accounts.json"
+    assert accounts.stat().st_mode & 0o077 == 0
+    (account,) = json.loads(accounts.read_text())["users"]
+    assert (account["username"], account["password"]) == ("pbx", "a-password_1")
+    assert account["permissions"] == {"/": ["list", "upload", "overwrite", "rename"]}
+
+
+@pytest.mark.parametrize("password", ["", 'with "quotes"', "two\nlines"])
+def test_a_drop_server_without_a_fit_password_does_not_start(tmp_path: Path, password: str) -> None:
+    started = started_drop_server(tmp_path, password)
+    assert started.returncode == 1
+    assert "TOLLHOUSE_DROP_PASSWORD" in started.stderr
+    assert not password or password not in started.stderr
 
 
 def test_what_the_collector_spools_is_where_tasks_land_it_from(compose: dict[str, Any]) -> None:
