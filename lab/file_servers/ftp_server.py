@@ -249,6 +249,9 @@ class _Conversation(socketserver.BaseRequestHandler):
         lines += [f"-rw-r--r-- 1 pbx pbx 7 Oct  1  2025 {name}" for name in self._strange]
         self._send([os.fsencode("".join(f"{line}\r\n" for line in ["total 1", *lines]))])
 
+    def _on_nlst(self, argument: str) -> None:
+        self._send([os.fsencode("".join(f"{name}\r\n" for name, _ in self._entries()))])
+
     def _on_size(self, argument: str) -> None:
         state = self._state(argument)
         if self.faults.tells_no_files:

@@ -116,6 +116,7 @@ def test_a_server_that_is_switched_off_is_asked_again_before_it_is_told(there: S
     assert fault.step == "port"
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("protocol", ["ftps", "https"])
 def test_a_certificate_of_an_unknown_authority_is_refused(
     protocol: str, tmp_path: Path, authority: Authority

@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -62,10 +63,10 @@ class Fetching:
         A file that cannot be had is named in the warnings and left out. When the connection fails
         for good, so are all that follow: what was fetched lands, and the next pull goes on.
         """
-        waiting = list(files)
+        waiting = deque(files)
         self._copies.prepare()
         while waiting:
-            file = waiting.pop(0)
+            file = waiting.popleft()
             try:
                 yield self.fetch(file)
             except RemoteFileError as error:
