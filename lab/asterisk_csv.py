@@ -80,4 +80,6 @@ def _csv_value(value: str | int | None) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-FILES = FileSimulator(deliver=grow_file, fetched_by="sftp")
+FILES = FileSimulator(
+    deliver=grow_file, fetched_by="sftp", remote_folder="/var/log/asterisk/cdr-csv"
+)

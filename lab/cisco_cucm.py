@@ -1,8 +1,8 @@
 """A simulated Cisco CUCM: drops cdr_* and cmr_* files into the folder that a billing server offers.
 
 A cluster closes its files every so many minutes and pushes them. Each begins with the names and the
-types of its columns; a file is written under a name that begins with ``_`` and then renamed, as on
-the real system. A transfer makes three records; each answered phone adds one of call quality (CMR).
+types of its columns, and appears under its name when it is whole. A transfer makes three records;
+each answered phone adds one of call quality (CMR).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 
 from lab.file_drops import DropPlace, FileSimulator, writing_time
@@ -294,17 +293,14 @@ class _RecordWriter:
 def drop_files(place: DropPlace, tickets: Sequence[TicketTruth]) -> None:
     """Write the files of what was sent since the last time.
 
-    A file's number is the count of tickets before it: the same tickets always make the same names.
+    A file's number is that of its first ticket: the same tickets always make the same names.
     """
-    numbered = list(enumerate(tickets))[place.delivered :]
-    for closing, group in groupby(numbered, key=lambda item: _closing(item[1])):
-        members = list(group)
+    for first, closing, portion in place.portions(tickets, _closing):
         for kind, state in (("cdr", "ticket"), ("cmr", "ignored")):
-            lines = [ticket.ticket for _, ticket in members if ticket.state == state]
-            name = f"{kind}_{CLUSTER}_{NODE:02d}_{closing:%Y%m%d%H%M}_{members[0][0] + 1}"
+            lines = [ticket.ticket for ticket in portion if ticket.state == state]
+            name = f"{kind}_{CLUSTER}_{NODE:02d}_{closing:%Y%m%d%H%M}_{first}"
             if lines:
                 place.put(name, _content(kind, lines), closing)
-    place.remember(len(tickets))
 
 
 @cache

@@ -12,7 +12,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -22,8 +23,7 @@ from lab.truth import TicketTruth
 
 Key = TypeVar("Key")
 
-#: How the name of a file begins while it is written: no PBX of the lab has tickets under such one.
-DRAFT_PREFIX = "_"
+Protocol = Literal["ftp", "ftps", "sftp", "http"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class DropPlace:
 
     Attributes:
         folder: where the files go.
-        memory: a file elsewhere that says how many tickets were delivered.
+        memory: a file elsewhere that says how many tickets were delivered; whole files are drafted
+            beside it.
         time_zone: of the days in the names of files.
         mishaps: what goes wrong here.
     """
@@ -69,6 +70,25 @@ class DropPlace:
         self.memory.parent.mkdir(parents=True, exist_ok=True)
         self.memory.write_text(str(count))
 
+    def portions(
+        self, tickets: Sequence[TicketTruth], key_of: Callable[[TicketTruth], Key]
+    ) -> Iterator[tuple[int, Key, list[TicketTruth]]]:
+        """Yield what was not delivered, a file's worth at a time, and note that it was.
+
+        Args:
+            tickets: all that were written so far.
+            key_of: what the tickets of one file have in common.
+
+        Yields:
+            The number of the first ticket, the key, the tickets. The same tickets always come under
+            the same number.
+        """
+        numbered = list(enumerate(tickets, start=1))[self.delivered :]
+        for key, group in groupby(numbered, key=lambda item: key_of(item[1])):
+            members = list(group)
+            yield members[0][0], key, [ticket for _, ticket in members]
+        self.remember(len(tickets))
+
     def put(self, name: str, content: bytes, written_at: datetime) -> None:
         """Deliver a whole file, or what the mishaps leave of it."""
         self._files += 1
@@ -80,9 +100,10 @@ class DropPlace:
         elif self._is_turn(self.mishaps.cut_every):
             path.write_bytes(content[:half])
         else:
-            _put_whole(path, content, written_at)
+            self._put_whole(path, content, written_at)
         if self._is_turn(self.mishaps.repeat_every):
-            _put_whole(path.with_name(f"{path.stem}-again{path.suffix}"), content, written_at)
+            again = path.with_name(f"{path.stem}-again{path.suffix}")
+            self._put_whole(again, content, written_at)
 
     def bring_rests(self) -> None:
         """Deliver the second halves of what came as a first half."""
@@ -98,8 +119,23 @@ class DropPlace:
         if len(content) > already:
             _append(path, content[already:], written_at)
 
+    def forget(self, kept: timedelta, now: datetime) -> None:
+        """Delete the files that were delivered longer ago than they are kept."""
+        if self.folder.is_dir():
+            for path in self.folder.iterdir():
+                # Their own time is that of the calls, which may all be played at one go.
+                if path.stat().st_ctime < (now - kept).timestamp():
+                    path.unlink()
+
     def _is_turn(self, every: int) -> bool:
         return every > 0 and self._files % every == 0
+
+    def _put_whole(self, path: Path, content: bytes, written_at: datetime) -> None:
+        draft = self.memory.with_name(f"{path.name}.draft")
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content)
+        _date(draft, written_at)
+        draft.rename(path)
 
 
 @dataclass(frozen=True)
@@ -109,10 +145,12 @@ class FileSimulator:
     Attributes:
         deliver: brings the files up to what was sent; asked again, it adds what is new.
         fetched_by: by what they are fetched from the PBX; None drops them on this machine.
+        remote_folder: where they lie on the PBX.
     """
 
     deliver: Callable[[DropPlace, Sequence[TicketTruth]], None]
-    fetched_by: Literal["ftp", "sftp", "http"] | None = None
+    fetched_by: Protocol | None = None
+    remote_folder: str = ""
 
 
 def day_files(
@@ -149,13 +187,6 @@ def grouped(
 def writing_time(ticket: TicketTruth) -> datetime:
     """Return when the PBX wrote a ticket."""
     return datetime.fromisoformat(ticket.written_at)
-
-
-def _put_whole(path: Path, content: bytes, written_at: datetime) -> None:
-    draft = path.with_name(f"{DRAFT_PREFIX}{path.name}")
-    draft.write_bytes(content)
-    _date(draft, written_at)
-    draft.rename(path)
 
 
 def _append(path: Path, content: bytes, written_at: datetime) -> None:

@@ -10,9 +10,12 @@ from lab import (
     aastra_a5000,
     alcatel_oxe,
     alcatel_oxe_ahl,
+    alcatel_oxe_files,
     alcatel_oxo,
     asterisk,
+    asterisk_csv,
     avaya_ipoffice,
+    captures,
     cisco_cucm,
     fonisk,
     grandstream_api,
@@ -302,6 +305,50 @@ SITES = (
         ),
         alcatel_oxo.tickets_of,
         alcatel_oxo.FILES,
+    ),
+    _in_files(
+        Site(
+            pbx_id="agen_office",
+            first_extension=6200,
+            last_extension=6229,
+            public_base="0536496200",
+            calls_per_working_day=20,
+        ),
+        asterisk_csv.tickets_of,
+        asterisk_csv.FILES,
+    ),
+    _in_files(
+        Site(
+            pbx_id="caen_factory",
+            first_extension=5200,
+            last_extension=5239,
+            public_base="0261918200",
+            calls_per_working_day=20,
+        ),
+        alcatel_oxe.tickets_of,
+        alcatel_oxe_files.FILES,
+    ),
+    _in_files(
+        Site(
+            pbx_id="mulhouse_depot",
+            first_extension=730,
+            last_extension=759,
+            public_base="0353011730",
+            calls_per_working_day=20,
+        ),
+        unify_openscape.tickets_of,
+        unify_openscape.FILES,
+    ),
+    _in_files(
+        Site(
+            pbx_id="nimes_arena",
+            first_extension=4020,
+            last_extension=4039,
+            public_base="0465717020",
+            calls_per_working_day=2,
+        ),
+        captures.tickets_of,
+        aastra_a5000.FILES,
     ),
 )
 

@@ -15,6 +15,7 @@ import yaml
 from lab import truth
 from lab.api_servers import PbxOnHttps
 from lab.file_drops import DropPlace, FileSimulator
+from lab.file_hosts import FileHost, FileHosts
 from lab.mariadb import READER, LabMariadb
 from lab.sites import SITES, simulated_pbxs
 from lab.streams import StreamSimulator
@@ -24,7 +25,7 @@ from lab.traffic import Site, calls_between
 from lab.truth import Ledger
 from tollhouse.commands.up import COLLECTOR
 from tollhouse.embedded.airflow import process_environment
-from tollhouse.embedded.environment import LAB_STREAM_PORT, Installation
+from tollhouse.embedded.environment import LAB_FILES_PORT, LAB_STREAM_PORT, Installation
 from tollhouse.embedded.processes import BackgroundProcess, require_free_port
 from tollhouse.settings import SettingsError
 
@@ -125,8 +126,26 @@ class Lab:
 
     def _drop_place(self, site: Site, simulator: FileSimulator) -> DropPlace:
         own = self.var / "lab" / site.pbx_id
-        folder = own / "files" if simulator.fetched_by else self.var / "drop" / site.pbx_id
+        folder = self.var / "drop" / site.pbx_id
+        if simulator.fetched_by:
+            folder = _root_of_server(own) / simulator.remote_folder.strip("/")
         return DropPlace(folder, memory=own / "dropped", time_zone=site.time_zone)
+
+    @property
+    def file_hosts(self) -> FileHosts:
+        """Those of them that keep their files until they are fetched, on consecutive ports."""
+        protocols = {
+            pbx.pbx_id: pbx.simulator.fetched_by
+            for pbx in self.pbxs_in_files
+            if pbx.simulator.fetched_by
+        }
+        first_port = self.installation.port(LAB_FILES_PORT)
+        password = self.installation.settings.environment["TOLLHOUSE_LAB_FILES_PASSWORD"]
+        hosts = []
+        for port, (pbx_id, protocol) in enumerate(protocols.items(), start=first_port):
+            own = self.var / "lab" / pbx_id
+            hosts.append(FileHost(pbx_id, protocol, port, _root_of_server(own), own, password))
+        return FileHosts(self.installation, hosts)
 
     def write_connections(self) -> None:
         """Enter the lab's PBXs into the connections file; other entries stay as they are."""
@@ -155,6 +174,7 @@ class Lab:
             f"pbx_{pbx.pbx_id}": {"conn_type": "fs", "extra": {"path": str(pbx.place.folder)}}
             for pbx in self.pbxs_in_files
         }
+        entries |= {f"pbx_{host.pbx_id}": host.connection for host in self.file_hosts.hosts}
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         draft.touch(mode=0o600)
@@ -176,6 +196,7 @@ class Lab:
         self.mariadb.start()
         for pbx in self.pbxs_on_https:
             pbx.start()
+        self.file_hosts.start()
         streams.start(
             [sys.executable, "-m", "lab.streams", f"--config={self._write_streams()}"],
             process_environment(self.installation),
@@ -250,3 +271,8 @@ class Lab:
             return float(text)
         except ValueError as error:
             raise SettingsError(f"{variable} is {text!r}: expected a number.") from error
+
+
+def _root_of_server(own: Path) -> Path:
+    """Return what the account of a PBX's file server sees, in the PBX's folder of the lab."""
+    return own / "files"

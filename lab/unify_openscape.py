@@ -1,4 +1,4 @@
-"""A simulated OpenScape Business: it dials the collector and writes elements between bars.
+"""A simulated OpenScape Business: elements between bars, over TCP or in a file a day.
 
 The clock on a ticket is the end of its part of the call. Internal calls leave no ticket; a
 transferred call leaves one per extension, which nothing ties together. Now and then a set that
@@ -8,7 +8,9 @@ begins to ring is reported too, as where the option *on ringing* was left on.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from lab.file_drops import FileSimulator, day_files
 from lab.streams import StreamSimulator
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
@@ -123,4 +125,9 @@ SIMULATOR = StreamSimulator(
     tickets_of=tickets_of,
     role="client",
     encode=lambda text: text.encode("latin-1") + b"\r\n",
+)
+FILES = FileSimulator(
+    deliver=partial(day_files, name_pattern="calls-%Y%m%d.txt", encode=SIMULATOR.encode),
+    fetched_by="ftps",
+    remote_folder="/calls",
 )

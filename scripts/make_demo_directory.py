@@ -252,6 +252,14 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "35000",
             "Rennes",
         ),
+        (
+            "manufacture_fictive",
+            "Manufacture Fictive SA",
+            siren(115),
+            "30 boulevard du Patron",
+            "14000",
+            "Caen",
+        ),
     ]
     services = [
         {
@@ -339,6 +347,11 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "service_name": "Téléphonie Laboratoire Rennes",
         },
         {
+            "service_id": "manufacture_caen",
+            "customer_id": "manufacture_fictive",
+            "service_name": "Téléphonie Manufacture Caen",
+        },
+        {
             "service_id": "agences",
             "customer_id": "compte_interne",
             "service_name": "Agences",
@@ -404,6 +417,10 @@ EXTENSION_BLOCKS = (
     ("rennes_lab", 120, 149, "laboratoire_rennes", "LABO"),
     ("toulon_yard", 1200, 1229, "agences", "TOULON"),
     ("quimper_office", 160, 179, "agences", "QUIMPER"),
+    ("agen_office", 6200, 6229, "agences", "AGEN"),
+    ("caen_factory", 5200, 5239, "manufacture_caen", "MANUFACTURE"),
+    ("mulhouse_depot", 730, 759, "agences", "MULHOUSE"),
+    ("nimes_arena", 4020, 4039, "agences", "NIMES"),
 )
 
 NUMBER_RANGES = (
@@ -434,6 +451,10 @@ NUMBER_RANGES = (
     ("rennes_lab", "+33261917000", "+33261917999", "laboratoire_rennes"),
     ("toulon_yard", "+33465718000", "+33465718999", "agences"),
     ("quimper_office", "+33261919000", "+33261919999", "agences"),
+    ("agen_office", "+33536496000", "+33536496999", "agences"),
+    ("caen_factory", "+33261918000", "+33261918999", "manufacture_caen"),
+    ("mulhouse_depot", "+33353011000", "+33353011999", "agences"),
+    ("nimes_arena", "+33465717000", "+33465717999", "agences"),
 )
 
 
@@ -531,6 +552,7 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                     "fabrique_albi",
                     "musee_arles",
                     "laboratoire_rennes",
+                    "manufacture_caen",
                     "agences",
                 )
             ),

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from lab import alcatel_oxo, shoretel, threecx
-from lab.file_drops import DropPlace, Mishaps
+from lab import (
+    aastra_a5000,
+    alcatel_oxe,
+    alcatel_oxe_files,
+    alcatel_oxo,
+    captures,
+    shoretel,
+    threecx,
+)
+from lab.file_drops import DropPlace, Mishaps, writing_time
 from lab.traffic import Site, calls_of_day
 from lab.truth import TicketTruth
 from tests.transports.pulling import Puller
+from tollhouse.decompression import unpacked
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.settings import Settings
 from tollhouse.warehouse import DBT, connect
@@ -98,6 +108,43 @@ def test_the_driver_of_an_oxo_writes_a_file_a_ticket(tmp_path: Path) -> None:
     assert len(files) == len(calls)
     assert all(name.startswith("TicketCollector20261006") for name in files)
     assert all(content.count(b"<Invented>") == 1 for content in files.values())
+
+
+def test_an_oxe_closes_a_compressed_file_a_day_that_begins_with_its_columns(tmp_path: Path) -> None:
+    place = DropPlace(tmp_path / "drop", tmp_path / "dropped")
+    tickets = [
+        ticket
+        for day in (date(2026, 10, 6), date(2026, 10, 7))
+        for number, call in enumerate(calls_of_day(SITE, 7, day))
+        for ticket in alcatel_oxe.tickets_of(call, SITE, number)
+    ]
+    for count in (3, len(tickets)):
+        alcatel_oxe_files.close_files(place, tickets[:count])
+    files = [unpacked_lines(path) for path in sorted(place.folder.iterdir())]
+    assert [len(lines) > 1 for lines in files] == [True, True, True]
+    assert {lines[0] for lines in files} == {alcatel_oxe_files.header()}
+    assert [line for lines in files for line in lines[1:]] == [t.ticket for t in tickets]
+    place.forget(alcatel_oxe_files.KEPT, datetime.now(UTC) + timedelta(days=32))
+    assert list(place.folder.iterdir()) == []
+
+
+def unpacked_lines(path: Path) -> list[str]:
+    with path.open("rb") as packed, unpacked(packed, path.name) as (member,):
+        return member.open().read().decode("latin-1").splitlines()
+
+
+def test_an_a5000_closes_a_compressed_file_an_hour(tmp_path: Path) -> None:
+    place = DropPlace(tmp_path / "drop", tmp_path / "dropped")
+    calls = list(calls_of_day(SITE, 7, date(2026, 10, 6)))
+    tickets = [
+        t for number, call in enumerate(calls) for t in captures.tickets_of(call, SITE, number)
+    ]
+    tickets.sort(key=writing_time)
+    aastra_a5000.close_files(place, tickets)
+    files = sorted(place.folder.iterdir())
+    assert len(files) == len({writing_time(ticket).hour for ticket in tickets})
+    lines = b"".join(gzip.decompress(path.read_bytes()) for path in files).splitlines()
+    assert [line.decode() for line in lines] == [ticket.ticket for ticket in tickets]
 
 
 @pytest.mark.postgres

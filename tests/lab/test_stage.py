@@ -12,7 +12,7 @@ import yaml
 from lab.sites import SITES
 from lab.stage import Lab
 from tests.conftest import free_port
-from tollhouse.embedded.environment import LAB_STREAM_PORT, make_installation
+from tollhouse.embedded.environment import LAB_FILES_PORT, LAB_STREAM_PORT, make_installation
 from tollhouse.embedded.processes import ProcessError
 from tollhouse.installed_pbxs import load_pbxs
 from tollhouse.settings import PROJECT, load_settings
@@ -21,7 +21,7 @@ from tollhouse.settings import PROJECT, load_settings
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     monkeypatch.setenv("TOLLHOUSE_VAR", str(tmp_path))
-    for variable in (LAB_STREAM_PORT, "TOLLHOUSE_LAB_WAZO_PORT"):
+    for variable in (LAB_STREAM_PORT, LAB_FILES_PORT, "TOLLHOUSE_LAB_WAZO_PORT"):
         monkeypatch.setenv(variable, str(free_port()))
     yield Lab(make_installation())
     load_settings.cache_clear()
@@ -56,6 +56,41 @@ def test_a_pbx_asked_over_https_names_its_busy_port_too(lab: Lab) -> None:
         pytest.raises(ProcessError, match=rf"Port {pbx.port} .*{pbx.pbx_id}.*{variable}"),
     ):
         pbx.start()
+
+
+def test_a_busy_port_of_a_file_server_is_named_with_its_pbx(lab: Lab) -> None:
+    last = lab.file_hosts.hosts[-1]
+    with (
+        socket.create_server(("127.0.0.1", last.port)),
+        pytest.raises(ProcessError, match=rf"Port {last.port} .*{last.pbx_id}.*{LAB_FILES_PORT}"),
+    ):
+        lab.file_hosts.start()
+
+
+def test_every_way_of_fetching_files_is_played_with_an_account_that_can_be_trusted(
+    lab: Lab,
+) -> None:
+    lab.write_connections()
+    connections = yaml.safe_load(lab.installation.settings.connections_file.read_text())
+    hosts = {host.protocol: connections[f"pbx_{host.pbx_id}"] for host in lab.file_hosts.hosts}
+    assert set(hosts) == {"ftp", "ftps", "sftp", "http"}
+    assert len({connection["port"] for connection in hosts.values()}) == len(hosts)
+    assert all(len(connection["password"]) > 20 for connection in hosts.values())
+    assert hosts["sftp"]["extra"]["host_key"].startswith("SHA256:")
+    assert Path(hosts["ftps"]["extra"]["tls_ca"]).is_relative_to(lab.var)
+
+
+def test_a_pbx_whose_files_are_fetched_is_asked_for_the_folder_that_they_are_in() -> None:
+    installed = {pbx.id: pbx for pbx in load_pbxs(PROJECT / "include" / "pbx.yml")}
+    for pbx in SITES:
+        if pbx.files:
+            entry = installed[pbx.site.pbx_id]
+            fetched = entry.known_model.files if pbx.files.fetched_by else None
+            assert entry.transport == ("remote_files" if fetched else "dropped_files")
+            if fetched:
+                folder = entry.settings.get("folder", fetched.remote_folder)
+                protocol = entry.settings.get("protocol", fetched.remote_protocol)
+                assert (protocol, folder) == (pbx.files.fetched_by, pbx.files.remote_folder)
 
 
 def test_every_pbx_on_https_is_trusted_by_its_own_certificate_alone(lab: Lab) -> None:

@@ -43,6 +43,7 @@ from tollhouse.embedded import airflow
 from tollhouse.embedded.airflow_api import AirflowApi
 from tollhouse.embedded.environment import (
     ADMINISTRATOR,
+    LAB_FILES_PORT,
     LAB_STREAM_PORT,
     PORTS,
     Installation,
@@ -57,7 +58,11 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 TOLLHOUSE = str(Path(sys.executable).with_name("tollhouse"))
 PBX_IDS = [pbx.site.pbx_id for pbx in SITES]
-STREAM_COUNT = sum(pbx.stream is not None for pbx in SITES)
+#: What takes the ports that follow one another.
+PORT_COUNTS = {
+    LAB_STREAM_PORT: sum(pbx.stream is not None for pbx in SITES),
+    LAB_FILES_PORT: sum(bool(pbx.files and pbx.files.fetched_by) for pbx in SITES),
+}
 ASTERISK = "lyon_support"
 ASTERISK_DAG = f"extract__{ASTERISK}"
 MONTH = past_month(datetime.now(UTC)).first_day
@@ -154,7 +159,7 @@ def stack() -> Iterator[Stack]:
     var = Path(tempfile.mkdtemp(prefix="tollhouse-demo-"))
     var.chmod(0o755)
     own = {variable: str(free_port()) for variable in PORTS}
-    own[LAB_STREAM_PORT] = str(first_of_free_ports(STREAM_COUNT))
+    own |= {variable: str(first_of_free_ports(count)) for variable, count in PORT_COUNTS.items()}
     own |= {"TOLLHOUSE_VAR": str(var), "TOLLHOUSE_LAB_CALLS_PER_DAY": "10"}
     inherited = {
         name: value
@@ -448,8 +453,9 @@ def test_down_leaves_nothing_running(
     assert stack.call("down").returncode == 0
     assert recorded_processes(stack.var) == []
     ports = {int(stack.environment[variable]) for variable in PORTS}
-    first_stream = int(stack.environment[LAB_STREAM_PORT])
-    ports |= set(range(first_stream, first_stream + STREAM_COUNT))
+    for variable, count in PORT_COUNTS.items():
+        first = int(stack.environment[variable])
+        ports |= set(range(first, first + count))
     assert [port for port in sorted(ports) if port_is_taken(port)] == []
     assert processes_that_name(str(stack.var)) == []
     assert processes_that_name(str(cluster_home(stack.var, "mariadb"))) == []

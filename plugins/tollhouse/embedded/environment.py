@@ -30,9 +30,11 @@ AIRFLOW_DATABASE = "airflow"
 WAREHOUSE_DATABASE = "tollhouse"
 
 LAB_STREAM_PORT = "TOLLHOUSE_LAB_STREAM_PORT"
+LAB_FILES_PORT = "TOLLHOUSE_LAB_FILES_PORT"
 
 #: Ports by variable, with their defaults. All are loopback ports. The lab's PBXs that speak over
-#: TCP take the ones that follow LAB_STREAM_PORT too, one each.
+#: TCP take the ones that follow LAB_STREAM_PORT too, one each, and its file servers those that
+#: follow LAB_FILES_PORT.
 PORTS = {
     "TOLLHOUSE_POSTGRES_PORT": 54330,
     "TOLLHOUSE_AIRFLOW_PORT": 8080,
@@ -41,6 +43,7 @@ PORTS = {
     "TOLLHOUSE_LAB_MARIADB_PORT": 33070,
     "TOLLHOUSE_LAB_WAZO_PORT": 17560,
     "TOLLHOUSE_LAB_UCM_PORT": 17561,
+    LAB_FILES_PORT: 17570,
 }
 
 PASSWORDS = (
@@ -50,6 +53,7 @@ PASSWORDS = (
     "TOLLHOUSE_ADMIN_PASSWORD",
     "TOLLHOUSE_LAB_MARIADB_PASSWORD",
     "TOLLHOUSE_LAB_API_PASSWORD",
+    "TOLLHOUSE_LAB_FILES_PASSWORD",
     "AIRFLOW__API__SECRET_KEY",
     "AIRFLOW__API_AUTH__JWT_SECRET",
 )
