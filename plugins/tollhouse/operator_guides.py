@@ -39,6 +39,7 @@ POSITIONS = {
     "sql_table": "the id of a row, `0` for all of them",
     "http_api": "the id of a call, `0` for all; a time with its zone for a PBX asked by time",
     "dropped_files": "the number of a delivery, `0` for every file still in the folder",
+    "remote_files": "the number of a delivery, `0` for every file that the PBX still has",
 }
 
 
