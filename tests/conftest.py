@@ -78,6 +78,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def first_of_free_ports(port_count: int) -> int:
+    """Return the first of so many consecutive loopback ports that nothing listens on."""
+    while True:
+        first = free_port()
+        try:
+            for port in range(first, first + port_count):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     postgres = EmbeddedPostgres(cluster_home(HOME), free_port())

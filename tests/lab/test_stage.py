@@ -11,7 +11,7 @@ import yaml
 
 from lab.sites import SITES
 from lab.stage import Lab
-from tests.conftest import free_port
+from tests.conftest import first_of_free_ports, free_port
 from tollhouse.embedded.environment import LAB_FILES_PORT, LAB_STREAM_PORT, make_installation
 from tollhouse.embedded.processes import ProcessError
 from tollhouse.installed_pbxs import load_pbxs
@@ -21,8 +21,9 @@ from tollhouse.settings import PROJECT, load_settings
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     monkeypatch.setenv("TOLLHOUSE_VAR", str(tmp_path))
-    for variable in (LAB_STREAM_PORT, LAB_FILES_PORT, "TOLLHOUSE_LAB_WAZO_PORT"):
-        monkeypatch.setenv(variable, str(free_port()))
+    monkeypatch.setenv("TOLLHOUSE_LAB_WAZO_PORT", str(free_port()))
+    for variable in (LAB_STREAM_PORT, LAB_FILES_PORT):
+        monkeypatch.setenv(variable, str(first_of_free_ports(len(SITES))))
     yield Lab(make_installation())
     load_settings.cache_clear()
 

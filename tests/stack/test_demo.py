@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,7 +35,7 @@ from lab.summary import PbxCounts, count_pbxs
 from lab.tables import insert_tickets
 from lab.traffic import Site, calls_of_day, day_factor
 from lab.truth import Ledger, TicketTruth, expected_counts, open_ledger, read_truth
-from tests.conftest import free_port
+from tests.conftest import first_of_free_ports, free_port
 from tests.independent_rating import Directory, call_of_truth, invoice_totals
 from tests.stack.browser import logged_in
 from tollhouse.embedded import airflow
@@ -140,18 +139,6 @@ class Stack:
 
     def counts(self) -> dict[str, PbxCounts]:
         return {counts.pbx_id: counts for counts in count_pbxs(self.settings, PBX_IDS, MONTH)}
-
-
-def first_of_free_ports(count: int) -> int:
-    """Return the first of so many consecutive loopback ports that nothing listens on."""
-    while True:
-        first = free_port()
-        try:
-            for port in range(first, first + count):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
 
 
 @pytest.fixture(scope="module")
