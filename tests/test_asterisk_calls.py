@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -20,6 +21,8 @@ from tollhouse.warehouse import DBT, LOADER, connect
 pytestmark = pytest.mark.postgres
 
 PBX_ID = "asterisk_of_the_tests"
+#: Its clock is UTC, and its entry says Paris.
+UTC_PBX_ID = "asterisk_in_utc"
 MODEL = "asterisk_mysql"
 BEGINNING = datetime(2026, 3, 2, 9, tzinfo=UTC)
 OUTSIDE = "0199001234"
@@ -156,7 +159,7 @@ SCENARIOS = (
             Row(f"Local/{MOBILE}@from-internal-0000000a;2", "T2", MOBILE, ring=12, talk=48,
                 src=OUTSIDE),
         ),
-        ("incoming 0639980112>202 48", f"outgoing 202>{MOBILE} 48 billed"),
+        ("incoming >202 48", f"outgoing 202>{MOBILE} 48 billed"),
         (96, 48),
     ),
     Scenario(
@@ -208,7 +211,7 @@ SCENARIOS = (
             Row("Local/202@from-queue-0000000f;2", "202", "202", after=17, ring=3, talk=55,
                 src=OUTSIDE),
         ),
-        ("incoming 201>650 0 phantom", "incoming 202>650 75", f"internal {OUTSIDE}>202 0 phantom"),
+        ("incoming 201>650 0 phantom", "incoming 202>650 75", "internal >202 0 phantom"),
         (75, 0),
     ),
     Scenario(
@@ -284,6 +287,109 @@ SCENARIOS = (
         (25, 0),
     ),
     Scenario(
+        "forwarded to a mobile, and the local channel steps out of the way: dst is still 202",
+        (
+            Row("T1", f"Local/{MOBILE}@from-internal-00000011;1", "202", ring=10, talk=1,
+                src=OUTSIDE),
+            Row(f"Local/{MOBILE}@from-internal-00000011;2", "T2", MOBILE, ring=10, talk=1,
+                src=OUTSIDE),
+            Row("T1", "T2", "202", after=11, ring=0, talk=59, src=OUTSIDE),
+        ),
+        (
+            "incoming >202 1",
+            f"outgoing 202>{MOBILE} 1 billed",
+            f"transit 202>{MOBILE} 59 billed",
+        ),
+        (61, 60),
+    ),
+    Scenario(
+        "201 hands its caller by SIP to a mobile that it dialled in the next call",
+        (
+            Row("T1", "201", "201", talk=30, src=OUTSIDE),
+            Row("T1", "PJSIP/carrier-00000f15", "201", after=625, ring=0, talk=90, src=OUTSIDE),
+        ),
+        ("incoming 201>201 30", f"transit 201>{MOBILE} 90 billed"),
+        (120, 90),
+    ),
+    Scenario(
+        "the consultation, which keeps a linkedid of its own",
+        (Row("201", "PJSIP/carrier-00000f15", MOBILE, talk=20),),
+        (f"outgoing 201>{MOBILE} 20 billed",),
+        (20, 20),
+    ),
+    Scenario(
+        "two parties that 201 dialled talk to each other: both trunks cost",
+        (
+            Row("201", "T1", OUTSIDE, talk=30),
+            Row("201", "T2", MOBILE, after=35, ring=5, talk=20),
+            Row("T1", "T2", MOBILE, after=60, ring=0, talk=90, src=OUTSIDE, app="AppDial",
+                data="(Outgoing Line)"),
+        ),
+        (
+            f"outgoing 201>{OUTSIDE} 120 billed",
+            f"outgoing 201>{MOBILE} 20 billed",
+            f"outgoing 201>{MOBILE} 90 billed",
+        ),
+        (230, 230),
+    ),
+    Scenario(
+        "a party that was dialled is handed to a group, then to voicemail: its trunk is up",
+        (
+            Row("201", "T1", OUTSIDE, talk=30),
+            Row("T1", "202", "600", after=35, ring=0, talk=20, disposition="NO ANSWER",
+                src=OUTSIDE),
+            Row("T1", "203", "600", after=35, ring=0, talk=20, disposition="NO ANSWER",
+                src=OUTSIDE),
+            Row("T1", "", "202", after=55, ring=0, talk=25, src=OUTSIDE, app="VoiceMail"),
+        ),
+        (
+            f"outgoing 201>{OUTSIDE} 30 billed",
+            f"outgoing 202>{OUTSIDE} 20 billed",
+            f"outgoing 203>{OUTSIDE} 0 phantom",
+            f"outgoing >{OUTSIDE} 25 billed",
+        ),
+        (75, 75),
+    ),
+    Scenario(
+        "a caller in a conference was not dialled by those who meet him",
+        (
+            Row("T1", "", "800", ring=0, talk=20, src=OUTSIDE, app="ConfBridge"),
+            Row("202", "T1", "800", after=20, ring=0, talk=60, src="202", app="ConfBridge"),
+        ),
+        ("incoming >800 20", "internal 202>800 60"),
+        (80, 0),
+    ),
+    Scenario(
+        "follow-me and ring groups of FreePBX put letters around an extension",
+        (
+            Row("T1", "Local/FMPR-201@from-internal-00000012;1", "600", ring=9,
+                disposition="NO ANSWER", src=OUTSIDE),
+            Row("T1", f"Local/RG-600-{MOBILE}@from-internal-00000013;1", "600", ring=9,
+                disposition="NO ANSWER", src=OUTSIDE),
+        ),
+        ("incoming 201>600 0", "incoming >600 0"),
+        (0, 0),
+    ),
+    Scenario(
+        "the dial plan keeps the number in the arguments of Dial",
+        (
+            Row("201", "T1", "s", talk=20, data="PJSIP/carrier/sip:+33639980112@192.0.2.9,300,T"),
+            Row("201", "T2", "s", after=30, talk=10, data=f"SIP/carrier/{OUTSIDE}|300|tT"),
+        ),
+        ("outgoing 201>+33639980112 20 billed", f"outgoing 201>{OUTSIDE} 10 billed"),
+        (30, 30),
+    ),
+    Scenario(
+        "a stranger who tries numbers, and a text message",
+        (
+            Row("PJSIP/anonymous-00000014", "", "00972599001122", talk=12, app="Congestion",
+                src="1001", more=(("dcontext", "from-sip-external"),)),
+            Row("Message/ast_msg_queue", "", "202", ring=0, app="MessageSend"),
+        ),
+        ("incoming >00972599001122 12", "ignored"),
+        (12, 0),
+    ),
+    Scenario(
         "two sections of cdr_adaptive_odbc.conf write each row twice",
         (
             Row("201", "T1", OUTSIDE, talk=60, more=(("sequence", 7), ("uniqueid", "a.1"))),
@@ -305,63 +411,90 @@ LATE = Scenario(
     (70, 70),
 )
 
+#: Voicemail, an hour after the channel was made.
+QUEUE_AFTER = Row("T1", "", "202", after=3600, ring=0, talk=30, src=OUTSIDE, app="VoiceMail")
+
 
 def test_rows_become_the_calls_that_were_made_and_each_trunk_second_counts_once(
     warehouse: Settings,
 ) -> None:
     early, late = bodies(LATE, len(SCENARIOS))
     others = [body for call, made in enumerate(SCENARIOS) for body in bodies(made, call)]
+    # A row that is an hour off its call id where the others are not: a queue had given up.
+    after_an_hour = QUEUE_AFTER.body(len(SCENARIOS) + 1, 1)
+    in_utc = [by_utc(body) for body in [*others[:7], after_an_hour]]
     with connect(LOADER, settings=warehouse, autocommit=True) as loader:
-        install(loader)
+        install(loader, PBX_ID)
+        install(loader, UTC_PBX_ID)
         land(loader, [early])
         build(warehouse)
-        land(loader, [*others, late])
+        land(loader, [*others, late, after_an_hour])
+        land(loader, in_utc, UTC_PBX_ID)
         build(warehouse)
 
     assert legs(warehouse) == [
         LATE.legs[0],
         *(leg for scenario in SCENARIOS for leg in scenario.legs),
         LATE.legs[1],
+        "incoming >202 30",
     ]
-    assert calls(warehouse) == [LATE.call, *(scenario.call for scenario in SCENARIOS)]
+    assert calls(warehouse) == [LATE.call, *(scenario.call for scenario in SCENARIOS), (30, 0)]
     # The second scenario: who pays is the pbx's policy, so each leg says who had the call.
     assert query(
         warehouse,
         "select extension, transferred_from, transferred_to from intermediate.int_tickets__staged "
         "where ordinal between 3 and 5 order by ordinal",
     ) == [("201", None, "203"), ("202", "201", None), ("203", "201", None)]
+    # Read in Paris or in UTC, every row began when its body says, in Paris.
+    starts = query(
+        warehouse,
+        "select started_at from intermediate.int_tickets__staged where state = 'ticket' "
+        f"and pbx_id = '{UTC_PBX_ID}' order by ordinal",
+    )
+    assert [start for (start,) in starts] == [
+        datetime.fromisoformat(body["calldate"]).replace(tzinfo=ZoneInfo("Europe/Paris"))
+        for body in [*others[:7], after_an_hour]
+    ]
+
+
+def by_utc(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the row as an Asterisk whose clock is UTC writes it."""
+    began_at = datetime.fromisoformat(body["calldate"]) - timedelta(hours=1)
+    return {**body, "calldate": f"{began_at:%F %T}"}
 
 
 def bodies(scenario: Scenario, call: int) -> list[dict[str, Any]]:
     return [row.body(call, place) for place, row in enumerate(scenario.rows, start=1)]
 
 
-def install(connection: psycopg.Connection) -> None:
+def install(connection: psycopg.Connection, pbx_id: str) -> None:
     connection.execute(
         "insert into directory.pbxs (pbx_id, model, transport, time_zone, country, trunks) "
         "values (%s, %s, 'sql_table', 'Europe/Paris', 'FR', array['PJSIP/carrier'])",
-        [PBX_ID, MODEL],
+        [pbx_id, MODEL],
     )
     connection.execute(
-        "insert into raw.deliveries (pbx_id, model, unit) values (%s, %s, 'cdr')", [PBX_ID, MODEL]
+        "insert into raw.deliveries (pbx_id, model, unit) values (%s, %s, 'cdr')", [pbx_id, MODEL]
     )
 
 
-def land(connection: psycopg.Connection, records: list[dict[str, Any]]) -> None:
+def land(
+    connection: psycopg.Connection, records: list[dict[str, Any]], pbx_id: str = PBX_ID
+) -> None:
     """Put rows into the table's only delivery as one batch, their id as ordinal."""
     count = f"{len(records)}"
     connection.execute(
         "insert into raw.batches (pbx_id, model, rows_read, rows_inserted) values (%s, %s, %s, %s)",
-        [PBX_ID, MODEL, count, count],
+        [pbx_id, MODEL, count, count],
     )
     for record in records:
         connection.execute(
             "insert into raw.tickets (model, delivery_id, ordinal, batch_id, received_at, body) "
-            "select %s, (select max(delivery_id) from raw.deliveries), next.id, "
+            "select %s, (select delivery_id from raw.deliveries where pbx_id = %s), next.id, "
             "(select max(batch_id) from raw.batches), now(), "
             "(%s::jsonb || jsonb_build_object('id', next.id))::text "
             "from (select coalesce(max(ordinal), 0) + 1 as id from raw.tickets) as next",
-            [MODEL, json.dumps(record)],
+            [MODEL, pbx_id, json.dumps(record)],
         )
 
 
@@ -374,7 +507,8 @@ def legs(settings: Settings) -> list[str]:
         "legs.talk_seconds, case when legs.is_billable then 'billed' end, "
         "case when legs.rating_state = 'phantom' then 'phantom' end) end "
         "from intermediate.int_tickets__staged as staged "
-        "left join marts.fct_call_legs as legs using (ticket_id) order by staged.ordinal",
+        "left join marts.fct_call_legs as legs using (ticket_id) "
+        f"where staged.pbx_id = '{PBX_ID}' order by staged.ordinal",
     )
     return [str(leg) for (leg,) in found]
 
@@ -384,7 +518,7 @@ def calls(settings: Settings) -> list[tuple[Any, ...]]:
     return query(
         settings,
         "select talk_seconds::int, billable_talk_seconds::int from marts.fct_calls "
-        "order by call_id",
+        f"where pbx_id = '{PBX_ID}' order by call_id",
     )
 
 

@@ -131,6 +131,29 @@ def test_a_month_of_an_empty_warehouse_passes(warehouse: Settings) -> None:
     check_billing(warehouse, "2026-09")
 
 
+def test_internal_calls_of_an_asterisk_to_numbers_of_the_outside_are_named_and_stop_nothing(
+    warehouse: Settings,
+) -> None:
+    found_operator(warehouse)
+    to_an_unlisted_trunk = {"model": "asterisk_mysql", "direction": "internal",
+                            "rating_state": "internal"}  # fmt: skip
+    rate_legs(
+        warehouse,
+        [
+            {**leg(1, "0"), **to_an_unlisted_trunk, "called_number": "0199001234"},
+            {**leg(2, "0"), **to_an_unlisted_trunk, "called_number": "4102"},
+        ],
+    )
+
+    check_billing(warehouse, "2026-09")
+
+    seen = [failure.seen for check in latest_checks(warehouse) for failure in check.failures]
+    assert seen == [
+        "paris_hq: 1 answered calls (60 s) to numbers of the outside are internal, and free; "
+        "is a trunk missing in the entry?"
+    ]
+
+
 def test_a_charge_without_tariff_and_an_unknown_vat_rate_are_named(warehouse: Settings) -> None:
     found_operator(warehouse, {"vat_rate_percent": "19.25"})
     rate_legs(warehouse, [{**leg(1, "0.125"), "tariff_version_id": None}])

@@ -3,12 +3,12 @@
 
     Direction is not in the data. In this order: amaflags, where the pbx's settings say that the dial plan sets them
     (amaflags_direction: true; Asterisk itself puts 3 on every row); the pbx's trunk list against both channels, and against what
-    was dialled where no second channel came of it; `did` or a context from-pstn... or from-trunk... (FreePBX); else the call is
-    internal. Without a trunk list the technologies that are nothing but cards and gateways are taken for trunks, and what is left
+    was dialled where no second channel came of it; `did` or a context from-pstn..., from-trunk... or from-sip-external (FreePBX);
+    else the call is internal. A trunk that was only met (conference, parking, pick-up) was not called by the one who met it. Without a trunk list the technologies that are nothing but cards and gateways are taken for trunks, and what is left
     is unknown.
 
-    A row is read alone. What its neighbours change (a trunk that goes on after a transfer, halves of local channels) is settled by
-    settle_asterisk_channels().
+    A row is read alone, by the clock of the entry's zone. What its neighbours change is settled later: a clock of another zone by
+    settle_asterisk_clocks(); a trunk that goes on after a transfer, halves of local channels by settle_asterisk_channels().
 
     Args:
         step: name of the last of the steps.
@@ -38,26 +38,44 @@ fields as (
         case
             when {{ column }} like 'Local/%' then null
             -- A channel that was redirected or replaced has another's name in its own.
-            when {{ column }} like 'AsyncGoto/%' or {{ column }} like '%>'
-                then {{ asterisk_device("regexp_replace(" ~ column ~ ", '^AsyncGoto/|<[A-Z]+>$', '', 'g')") }}
+            when {{ column }} ~ '^(AsyncGoto|Surrogate|Transfered|Bridge|Parked)/|>$'
+                then {{ asterisk_device(
+                    "regexp_replace(" ~ column ~ ", '^(AsyncGoto|Surrogate|Transfered|Bridge|Parked)/|<[A-Z]+>$', '', 'g')"
+                ) }}
             else {{ asterisk_device(column) }}
         end as {{ column }}_device,
         {%- endfor %}
-        -- What was dialled, where no channel came of it: Dial(PJSIP/number@endpoint,...), Dial(SIP/peer/number,...).
-        case
-            when dstchannel is not null or lower(lastapp) <> 'dial' or lastdata not like '%/%' or lastdata like 'Local/%' then null
-            when split_part(lastdata, ',', 1) like '%@%'
-                then split_part(lastdata, '/', 1) || '/' || substring(lastdata from '@([^,&/:@]+)')
-            else split_part(lastdata, '/', 1) || '/' || substring(lastdata from '/([^,&/]+)')
-        end as tried_device,
+        -- The first device of Dial(PJSIP/number@endpoint&...,30), Dial(SIP/peer/number,...); before Asterisk 1.6 Dial(...|30).
+        substring(lastdata from '^[^,|&]+/[^,|&]+') as dialled,
         -- The half ;1 of a local channel stands for the number that it was made for.
-        case when channel like 'Local/%@%;1' then substring(channel from '^Local/([0-9]{2,6})@') end as local_party,
+        case when channel ~ '^Local/.*[;,]1$' then nullif({{ extension_of_local_channel('channel') }}, 's') end as local_party,
+        -- Whoever is met there had another call already, or has none.
+        coalesce(
+            lower(lastapp) in (
+                'confbridge', 'meetme', 'konference', 'page', 'park', 'parkedcall', 'pickup', 'pickupchan', 'bridge', 'chanspy', 'extenspy'
+            )
+            or channel ~* '^(CBAnn|CBRec|ConfBridge[a-z]*|Announcer|Recorder|Multicast[a-z]*)/',
+            false
+        ) as is_meeting,
         -- Such a channel was not received but made: by Dial or Queue for an older channel, or by a call file (AppDial2).
         coalesce(
             lastdata = '(Outgoing Line)' and did is null and (linkedid <> uniqueid or lower(lastapp) = 'appdial2'), false
         ) as is_channel_dialled,
         nullif(btrim(split_part(clid, '<', 1), ' "'), '') as clid_name
     from {{ source }}
+),
+
+devices as (
+    {{ computed_once() }}
+    select
+        *,
+        -- What was dialled, where no channel came of it.
+        case
+            when dstchannel is not null or lower(lastapp) <> 'dial' or dialled like 'Local/%' then null
+            when dialled like '%/%/%' or dialled not like '%@%' then {{ asterisk_device("dialled || '/'") }}
+            else split_part(dialled, '/', 1) || '/' || substring(dialled from '@([^/:@]+)')
+        end as tried_device
+    from fields
 ),
 
 clocks as (
@@ -81,10 +99,10 @@ clocks as (
         {{ is_asterisk_trunk(column ~ '_device', 'trunks') }} as is_{{ column }}_trunk,
         {%- endfor %}
         tried_device is not null and {{ is_asterisk_trunk('tried_device', 'trunks') }} as is_tried_trunk,
-        case when lastapp = 'Queue' then nullif(split_part(lastdata, ',', 1), '') end as queue,
-        -- Dial(TECH/peer/number,...) and Dial(PJSIP/number@endpoint,...)
-        split_part(regexp_replace(split_part(split_part(lastdata, ',', 1), '&', 1), '^.*/', ''), '@', 1) as dialled_number
-    from fields
+        case when lastapp = 'Queue' then substring(lastdata from '^[^,|]+') end as queue,
+        -- A w waits for the line.
+        regexp_replace(split_part(regexp_replace(dialled, '^.*/(sips?:|w+)?', ''), '@', 1), '^w+', '') as dialled_number
+    from devices
 ),
 
 -- Why the row is no ticket, as reason:field. The first fault is the one that is named.
@@ -97,6 +115,7 @@ verdicts as (
             when local_start is null and coalesce(src, dst, channel, dstchannel, lastapp, disposition) is null
                 then 'row_of_blanks'
             when is_channel_local and is_dstchannel_local then 'local_channels'
+            when channel = 'Message/ast_msg_queue' then 'text_message'
             when time_zone is null then 'unknown_time_zone:time_zone'
             when nested_column is not null then 'no_plain_value:' || nested_column
             when local_start is null and has_start_column then 'no_date:start'
@@ -110,22 +129,19 @@ verdicts as (
 
 {{ clock_instants('instants', 'verdicts', 'case when fault is null then local_start end', 'time_zone') }},
 
--- The number before the dot of uniqueid is the UTC second in which channel A was made: it tells one repeated hour from another, and
--- shows a clock of another zone.
+-- The number before the dot of uniqueid is the UTC second in which channel A was made: it tells one repeated hour from another.
 epochs as (
     {{ computed_once() }}
     select
         *,
         fault is null as is_ticket,
         coalesce(converted - gone_back, converted) as instant,
-        -- The first leg of a call begins when its channel is made; later ones of the same channel do not.
-        coalesce(linkedid = uniqueid, true) as is_first_leg,
-        case when fault is null then to_timestamp(substring(uniqueid from '^(?:.*-)?([0-9]{9,10})[.][0-9]+$')::bigint) end
+        case when gone_back is not null then to_timestamp(substring(uniqueid from '^(?:.*-)?([0-9]{9,10})[.][0-9]+$')::bigint) end
             as channel_made_at
     from instants
 ),
 
-lags as (
+proofs as (
     {{ computed_once() }}
     select
         *,
@@ -133,23 +149,8 @@ lags as (
             when gone_back is null then null
             when channel_made_at between instant - interval '30 minutes' and instant + interval '30 minutes' then instant
             when channel_made_at between converted - interval '30 minutes' and converted + interval '30 minutes' then converted
-        end as proven_instant,
-        case when is_first_leg then extract(epoch from instant - channel_made_at) end as lag_seconds
+        end as proven_instant
     from epochs
-),
-
--- Zones differ by quarters of an hour, and by no more than 14 hours here: a lag of another kind is a clock that was wrong.
-zones as (
-    {{ computed_once() }}
-    select
-        *,
-        case
-            when proven_instant is not null or lag_seconds is null then 0
-            when abs(lag_seconds) > 14 * 3600 + 5 then 0
-            when abs(lag_seconds - round(lag_seconds / 900) * 900) <= 5 then round(lag_seconds / 900)::int * 900
-            else 0
-        end as seconds_of_other_zone
-    from lags
 ),
 
 directions as (
@@ -160,11 +161,11 @@ directions as (
             when fault is not null then null
             when amaflags_tell_direction and upper(amaflags) in ('2', 'BILLING', 'BILL') then 'outgoing'
             when amaflags_tell_direction and upper(amaflags) in ('3', 'DOCUMENTATION') then 'incoming'
-            when is_channel_trunk and is_dstchannel_trunk then 'transit'
+            when is_channel_trunk and is_dstchannel_trunk and not is_meeting then 'transit'
             when is_channel_trunk and is_channel_dialled then 'outgoing'
             when is_channel_trunk then 'incoming'
-            when is_dstchannel_trunk or is_tried_trunk then 'outgoing'
-            when did is not null or dcontext like 'from-pstn%' or dcontext like 'from-trunk%' then 'incoming'
+            when (is_dstchannel_trunk and not is_meeting) or is_tried_trunk then 'outgoing'
+            when did is not null or dcontext ~ '^from-(pstn|trunk|sip-external)' then 'incoming'
             when trunks = '{}' then 'unknown'
             else 'internal'
         end as direction,
@@ -181,7 +182,7 @@ directions as (
             when lower(lastapp) = 'queue' then 'no_answer'
             else 'answered_by_machine'
         end as dialplan_outcome
-    from zones
+    from proofs
 ),
 
 outcomes as (
@@ -201,7 +202,7 @@ outcomes as (
             else dialplan_outcome
         end as outcome,
         direction = 'outgoing' and is_channel_trunk and is_channel_dialled as is_sent_by_channel,
-        coalesce(proven_instant, instant - seconds_of_other_zone * interval '1 second') as started_at
+        coalesce(proven_instant, instant) as started_at
     from directions
 ),
 
@@ -229,7 +230,7 @@ durations as (
         ticket_id,
         case
             when is_ticket then 'ticket'
-            when fault in ('row_of_blanks', 'local_channels') then 'ignored'
+            when fault in ('row_of_blanks', 'local_channels', 'text_message') then 'ignored'
             else 'rejected'
         end as state,
         nullif(split_part(fault, ':', 1), '') as state_reason,
@@ -266,8 +267,9 @@ durations as (
             when not is_ticket then null
             when user_number is not null then user_number
             when direction = 'transit' then null
-            when direction <> 'incoming' and not is_sent_by_channel then coalesce(channel_peer, cnum, local_party, src)
-            when is_dstchannel_local then nullif(split_part(substr(dstchannel, 7), '@', 1), '')
+            when direction <> 'incoming' and not is_sent_by_channel
+                then coalesce(channel_peer, {{ unless_outside_number('cnum') }}, local_party, {{ unless_outside_number('src') }})
+            when is_dstchannel_local then {{ extension_of_local_channel('dstchannel') }}
             else dstchannel_peer
         end as extension,
         case
@@ -295,9 +297,8 @@ durations as (
         null::text as pbx_charge_currency,
         case when is_ticket then false end as time_is_minute,
         case when is_ticket then false end as time_year_inferred,
-        case when is_ticket then gone_back is not null and proven_instant is null and seconds_of_other_zone = 0 end
-            as time_dst_ambiguous,
-        case when is_ticket then is_missing and seconds_of_other_zone = 0 end as time_dst_shifted
+        case when is_ticket then gone_back is not null and proven_instant is null end as time_dst_ambiguous,
+        case when is_ticket then is_missing end as time_dst_shifted
     from durations
 )
 {%- endmacro %}
@@ -324,4 +325,22 @@ without a list the technologies that are nothing but cards and gateways are.
             lower(split_part({{ device }}, '/', 2))
         ]
     end
+{%- endmacro %}
+
+{#-
+The extension that a local channel was made for: Local/201@from-queue-..., and with FreePBX's prefixes of follow-me, ring groups and
+paging Local/FMPR-201@..., Local/FMGL-201#@..., Local/RG-600-201@..., Local/PAGE201@...
+-#}
+{% macro extension_of_local_channel(channel) -%}
+    {{ unless_outside_number(called_extension("substring(" ~ channel ~ " from '^Local/([^@]+)@')")) }}
+{%- endmacro %}
+
+{#- What was dialled without what FreePBX puts around it. -#}
+{% macro called_extension(dialled) -%}
+    regexp_replace({{ dialled }}, '^(FM[A-Z]{2}-|RG-[0-9]+-|PAGE|xfer-?)|#$', '', 'g')
+{%- endmacro %}
+
+{#- What is no number of the outside: those are masked where they belong, and an extension is not. -#}
+{% macro unless_outside_number(number) -%}
+    case when {{ number }} !~ '^[+]?[0-9*#]{7,}$' then {{ number }} end
 {%- endmacro %}

@@ -136,8 +136,12 @@ from (
         or (
             pairs.model in {{ asterisk }}
             and pairs.leg_number is not null
-            and tickets.body::jsonb - array['id', 'id_cdr', pbxs.settings ->> 'key']
-            = earlier.body::jsonb - array['id', 'id_cdr', pbxs.settings ->> 'key']
+            and case
+                when pairs.model = 'asterisk_csv' then false
+                else
+                    tickets.body::jsonb - array['id', 'id_cdr', pbxs.settings ->> 'key']
+                    = earlier.body::jsonb - array['id', 'id_cdr', pbxs.settings ->> 'key']
+            end
         )
 ) as counted
 where

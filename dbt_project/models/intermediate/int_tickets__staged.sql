@@ -3,7 +3,7 @@
     tags=['build'],
     indexes=[{'columns': ['batch_id']}, {'columns': ['started_at']}],
     after_insert=[
-        'analyze_when_grown', 'reject_cut_tickets', 'settle_asterisk_channels', 'mark_duplicates',
+        'analyze_when_grown', 'reject_cut_tickets', 'settle_asterisk_clocks', 'settle_asterisk_channels', 'mark_duplicates',
         'supersede_regenerated', 'settle_repeated_hours',
     ],
 ) }}

@@ -1,4 +1,4 @@
--- An Asterisk call id begins with the UTC second in which the call was made, and staging follows it where the clock is that of
+-- An Asterisk call id begins with the UTC second in which the call was made, and a build follows it where most clocks are those of
 -- another time zone (the raw checkpoint names the pbx). When half the calls of a batch still start a quarter of an hour or more
 -- away from it, the two were not written by the same clock: nothing puts that right.
 {{ config(tags=['build'], severity='warn') }}

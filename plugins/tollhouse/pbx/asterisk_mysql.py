@@ -39,12 +39,14 @@ A row does not say it. What decides, the first that can:
    Asterisk writes 3 on every row, outgoing ones too: without that setting they are not looked at.
 2. The `trunks` of the entry: a trunk on the calling side is incoming, on the called side outgoing,
    on both transit.
-3. FreePBX's `did`, or a context `from-pstn…` or `from-trunk…`: incoming.
+3. FreePBX's `did`, or a context `from-pstn…`, `from-trunk…` or `from-sip-external`: incoming.
 4. Else the call is internal; without a trunk list it is *unknown*, and an invoice waits for it.
 
 So list the trunks, as they stand in the channel columns before the last dash:
 `trunks: ["PJSIP/carrier", "DAHDI/"]`. An entry is a technology and peer, a technology with its
-slash, or a peer alone. What there is:
+slash, or a peer alone. A trunk that is left out makes its calls internal, and free: before an
+invoice the page *Data checks* counts, for each PBX, internal calls to numbers of the outside. What
+there is:
 
     SELECT DISTINCT left(dstchannel, length(dstchannel) - locate('-', reverse(dstchannel)))
     FROM cdr WHERE length(dst) > 6;
@@ -79,8 +81,9 @@ file of the authority. `settings` of the entry may hold `table`, `key` (another 
 - **Time zone.** The columns hold the PBX's wall clock without a zone: `time_zone` of the entry must
   be that of the machine that runs Asterisk, which is often UTC in containers. With `usegmtime=yes`
   (or FreePBX's *use GMT*) it is `UTC`. The head of `uniqueid` is the true time: it settles the
-  repeated hour in autumn, and puts right a call that is whole quarters of an hour off it. The page
-  *Data checks* then names the PBX and the zone to set: set it, for later legs cannot be checked so.
+  repeated hour in autumn. Where most calls of a day are whole quarters of an hour off it, the clock
+  is that of another zone: all rows of that day are put right, and the page *Data checks* names the
+  PBX and the zone to set. `pbx check` shows a row as the entry's zone has it.
 - **Ids are given at insert and seen at commit**: with two writers a row can appear below the last
   one read. Each pull therefore reads a stretch of ids again; nothing doubles.
 - FreePBX may fill `transient_cdr` with a copy of recent rows: never read both.
@@ -109,15 +112,18 @@ A call is all rows of a `linkedid`; each row is a leg of it.
   pays. By the caller's own channel (trunk to trunk): transit, paid by the extension that had the
   call.
 - Transfers and parking: a leg per row. A trunk that had been dialled stays the call out, to its
-  number; `transfer_payer` of the entry says who pays.
+  number, whether the next one answers or not; `transfer_payer` of the entry says who pays.
+- Two outside parties left talking: a trunk that was dialled costs until it is hung up, both do
+  where both were dialled.
 - First trunk refused, second one answered: two legs, one of them answered. All refused, then an
   announcement: not answered, the announcement is a phantom.
-- Conference, a row per pair: what two rows tell of the same trunk channel counts once.
+- Conference, a row per pair: what two rows tell of the same trunk channel counts once; a caller who
+  is met there costs nothing. The same for paging, parking and pick-up.
+- `Message/ast_msg_queue`: a text, ignored.
 - The same row under two ids: the second is a duplicate, by `uniqueid` and `sequence`.
 
 An attended transfer by SIP may leave the consultation its own `linkedid`: it is then a call of its
-own. Where a transfer leaves two dialled trunks connected, the one that was called last is charged
-for that time. Hold is not to be seen.
+own, and tells which number the trunk goes on to. Hold is not to be seen.
 
 ## Test
 

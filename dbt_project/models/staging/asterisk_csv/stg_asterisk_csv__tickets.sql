@@ -5,10 +5,6 @@
     and sequence together. How many columns a line has tells which; of one alone, its look. cdr_custom writes what its template
     says: settings.fields of the pbx lists it. What the columns mean is the same as in a table.
 */
-{%- set places = {
-    'accountcode': 1, 'src': 2, 'dst': 3, 'dcontext': 4, 'clid': 5, 'channel': 6, 'dstchannel': 7, 'lastapp': 8, 'lastdata': 9,
-    'start': 10, 'duration': 13, 'billsec': 14, 'disposition': 15, 'amaflags': 16,
-} -%}
 {%- set fixed_count = 16 -%}
 {%- set most_columns = 22 -%}
 {%- set told_columns = [
@@ -25,7 +21,7 @@ listed_columns as (
     {{ computed_once() }}
     select
         pbx_id,
-        string_to_array(nullif(lower(translate(settings ->> 'fields', '[]" ', '')), ''), ',') as own_columns
+        {{ asterisk_csv_own_columns('settings') }} as own_columns
     from {{ source('directory', 'current_pbxs') }}
 ),
 
@@ -36,7 +32,7 @@ layouts as (
         cardinality(own_columns) as own_column_count,
         {%- for column in asterisk_columns() %}
         case
-            when own_columns is null then {{ places.get(column, 'null') }}
+            when own_columns is null then {{ asterisk_csv_places().get(column, 'null') }}
             else array_position(own_columns, '{{ column }}')
         end as {{ column }}_place{% if not loop.last %},{% endif %}
         {%- endfor %}
