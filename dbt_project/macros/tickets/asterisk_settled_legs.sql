@@ -22,18 +22,13 @@ with dialled_before as (
             dialled.trunk_channel, case when not calls.is_trunk_dialled then calling.trunk_channel end, calls.trunk_channel
         ) as up_channel
     from asterisk_channels as calls
-    left join lateral (
-        select *
-        from asterisk_origins as origins
-        where
-            calls.delivery_id = origins.delivery_id
-            and calls.source_call_id = origins.source_call_id
-            and calls.dstchannel = origins.trunk_channel
-            and calls.started_at >= origins.started_at
-            and calls.ticket_id <> origins.ticket_id
-        order by origins.started_at asc
-        limit 1
-    ) as dialled on true
+    left join asterisk_origins as dialled
+        on
+            calls.delivery_id = dialled.delivery_id
+            and calls.source_call_id = dialled.source_call_id
+            and calls.dstchannel = dialled.trunk_channel
+            and calls.started_at >= dialled.started_at
+            and calls.ticket_id <> dialled.ticket_id
     left join asterisk_origins as calling
         on
             calls.delivery_id = calling.delivery_id

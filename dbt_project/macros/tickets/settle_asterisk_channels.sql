@@ -25,6 +25,9 @@
 {%- set kept_columns = settled_columns + [
     'ticket_id', 'model', 'delivery_id', 'ordinal', 'source_call_id', 'leg_number', 'started_at',
 ] -%}
+{%- set columns_of_a_dial = [
+    'ticket_id', 'started_at', 'caller_number', 'called_number', 'presented_number', 'trunk_out', 'account_code', 'extension',
+] -%}
 {%- set new_batches -%}
     any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
 {%- endset -%}
@@ -44,37 +47,6 @@
                 select
                 from asterisk_channels as calls
                 where calls.is_channel_local and calls.is_trunk_dialled
-            )
-    )
-{%- endset -%}
-{%- set dials_of_other_calls -%}
-    (
-        select
-            staged.*,
-            calls.ticket_id as later_ticket_id,
-            calls.source_call_id as later_source_call_id,
-            calls.trunk_channel
-        from asterisk_channels as calls
-        inner join {{ relation }} as staged
-            on
-                calls.delivery_id = staged.delivery_id
-                and calls.trunk_out = staged.trunk_out
-                and calls.source_call_id <> staged.source_call_id
-                and staged.ended_at between calls.started_at - interval '2 seconds' and calls.started_at + interval '2 seconds'
-        where
-            calls.is_trunk_dialled
-            and calls.talk_seconds > 0
-            and staged.batch_id = {{ new_batches }}
-            and staged.state = 'ticket'
-            and calls.ticket_id in (select origins.ticket_id from asterisk_origins as origins)
-            and exists (
-                select
-                from asterisk_channels as earlier
-                where
-                    earlier.delivery_id = calls.delivery_id
-                    and earlier.source_call_id = calls.source_call_id
-                    and earlier.channel = calls.channel
-                    and earlier.started_at < calls.started_at
             )
     )
 {%- endset -%}
@@ -241,38 +213,73 @@ select
     dials.delivery_id,
     dials.source_call_id,
     dials.trunk_channel,
-    dials.ticket_id,
-    dials.started_at,
-    dials.caller_number,
-    dials.called_number,
-    dials.presented_number,
-    dials.trunk_out,
-    dials.account_code,
+    {%- for column in columns_of_a_dial if column != 'extension' %}
+    dials.{{ column }},
+    {%- endfor %}
     coalesce(forwards.extension, dials.extension) as extension
 from dials
 left join asterisk_forwards as forwards
     on dials.ticket_id = forwards.ticket_id;
 analyze asterisk_origins;
 
--- Dialled in another call, which ended as the trunk came into this one: that row is the first of its trunk here, yet not of its caller.
-insert into asterisk_origins
-with {{ asterisk_channel_names('named', dials_of_other_calls) }}
+-- The first row of a trunk, yet not of its caller: maybe it was dialled in another call, which ended as the trunk came into this one.
+create temporary table asterisk_taken_over on commit drop as
+select
+    calls.ticket_id,
+    calls.delivery_id,
+    calls.source_call_id,
+    calls.trunk_out,
+    calls.trunk_channel,
+    date_trunc('second', calls.started_at) + apart.seconds * interval '1 second' as second
+from asterisk_channels as calls
+inner join asterisk_origins as origins
+    on calls.ticket_id = origins.ticket_id
+cross join generate_series(-2, 2) as apart (seconds)
+where
+    calls.talk_seconds > 0
+    and exists (
+        select
+        from asterisk_channels as earlier
+        where
+            earlier.delivery_id = calls.delivery_id
+            and earlier.source_call_id = calls.source_call_id
+            and earlier.channel = calls.channel
+            and earlier.started_at < calls.started_at
+    );
+analyze asterisk_taken_over;
 
-select distinct on (later_ticket_id)
-    delivery_id,
-    later_source_call_id,
-    trunk_channel,
-    ticket_id,
-    started_at,
-    caller_number,
-    called_number,
-    presented_number,
-    trunk_out,
-    account_code,
-    extension
-from named
-where dstchannel = trunk_channel
-order by later_ticket_id asc, started_at asc, ticket_id asc;
+-- By itself, before raw is read: PostgreSQL cannot know how few these are.
+create temporary table asterisk_dials_elsewhere on commit drop as
+select
+    staged.*,
+    taken_over.ticket_id as later_ticket_id,
+    taken_over.trunk_channel
+from asterisk_taken_over as taken_over
+inner join {{ relation }} as staged
+    on
+        taken_over.delivery_id = staged.delivery_id
+        and taken_over.trunk_out = staged.trunk_out
+        and taken_over.second = date_trunc('second', staged.ended_at)
+where
+    taken_over.source_call_id <> staged.source_call_id
+    and staged.batch_id = {{ new_batches }}
+    and staged.state = 'ticket';
+analyze asterisk_dials_elsewhere;
+
+update asterisk_origins as origins
+set
+    {%- for column in columns_of_a_dial %}
+    {{ column }} = dials.{{ column }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+from (
+    with {{ asterisk_channel_names('named', 'asterisk_dials_elsewhere') }}
+
+    select distinct on (later_ticket_id) *
+    from named
+    where dstchannel = trunk_channel
+    order by later_ticket_id asc, started_at asc, ticket_id asc
+) as dials
+where origins.ticket_id = dials.later_ticket_id;
 analyze asterisk_origins;
 
 create temporary table asterisk_settled on commit drop as
