@@ -153,6 +153,9 @@ def test_what_cannot_be_tickets_is_refused_with_its_name() -> None:
         "'cdr_1' in the archive is a link": zipped((link("cdr_1"), b"/etc/passwd")),
         r"'cdr\\n1' in the archive has a name": zipped(("cdr\n1", TEXT)),
         "two files of one name": zipped(("cdr_1", TEXT), ("cdr_1", TEXT)),
+        "has a name of 3000 bytes": zipped(("é" * 1500, TEXT)),
+        "compressed by zstd, which is not read": b"\x28\xb5\x2f\xfd" + TEXT,
+        "compressed by 7-Zip, which is not read": b"7z\xbc\xaf\x27\x1c" + TEXT,
     }
     for reason, data in refused.items():
         with pytest.raises(DecompressionError, match=reason):

@@ -12,6 +12,7 @@ from tollhouse.file_deliveries.recognition import (
     Beginning,
     Content,
     digest,
+    former_names,
     recognise,
     rotated_from,
 )
@@ -67,6 +68,13 @@ def test_a_file_that_is_shorter_than_it_was_listed_says_so() -> None:
 )
 def test_the_name_of_a_log_before_it_was_rotated(name: str, before: str | None) -> None:
     assert rotated_from(name) == before
+
+
+def test_the_names_of_a_log_before_it_was_rotated_and_put_in_an_archive() -> None:
+    assert {"Master.csv.1", "Master.csv"} < set(former_names("Master.csv.1.gz/Master.csv.1"))
+    assert former_names("week.zip/logs/cdr.log") == ["cdr.log"]
+    assert former_names("cdr.log.1") == ["cdr.log"]
+    assert former_names("cdr.log") == []
 
 
 @pytest.mark.parametrize("idlast", ["6", "7", None])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import shutil
 import stat
 import struct
@@ -35,8 +36,9 @@ MAXIMUM_BYTES = 4 << 30
 #: unless it is small anyway: a few tickets padded with blanks.
 MAXIMUM_RATIO = 250
 HARMLESS_BYTES = 64 << 20
-#: Files in one archive.
+#: Files in one archive, and the longest name of one: it is kept, and looked up.
 MAXIMUM_MEMBERS = 100_000
+LONGEST_NAME_BYTES = 1024
 #: A decompressor of .xz may need as much memory as the file says.
 XZ_MEMORY_BYTES = 128 << 20
 
@@ -329,11 +331,12 @@ def _unpack_zip(stream: BinaryIO, name: str, into: _Content) -> list[Member]:
         names = [info.filename for info in infos]
         if len(set(names)) < len(names):
             raise DecompressionError("The archive holds two files of one name. Unpack it.")
-        compressed_bytes = 0
+        # Members that overlap say together that they are larger than the file is.
+        file_bytes, compressed_bytes = stream.seek(0, os.SEEK_END), 0
         for info in sorted(infos, key=lambda info: info.filename):
             _refuse_unreadable(info)
             start = into.size_bytes
-            compressed_bytes += info.compress_size
+            compressed_bytes = min(compressed_bytes + info.compress_size, file_bytes)
             with archive.open(info) as file:
                 while data := file.read(_CHUNK_BYTES):
                     into.write(data, compressed_bytes)
@@ -342,6 +345,12 @@ def _unpack_zip(stream: BinaryIO, name: str, into: _Content) -> list[Member]:
 
 
 def _refuse_unreadable(info: zipfile.ZipInfo) -> None:
+    name_bytes = len(info.filename.encode())
+    if name_bytes > LONGEST_NAME_BYTES:
+        raise DecompressionError(
+            f"{info.filename[:40]!r}… in the archive has a name of {name_bytes} bytes, and "
+            f"{LONGEST_NAME_BYTES} are the most that are read. Unpack it under a shorter one."
+        )
     if info.flag_bits & ENCRYPTED_FLAG:
         raise DecompressionError(
             f"{info.filename!r} in the archive is encrypted. Have it sent without a password: the "
@@ -360,6 +369,26 @@ def _refuse_unreadable(info: zipfile.ZipInfo) -> None:
         raise DecompressionError(f"{info.filename!r} in the archive is a link.")
 
 
+def _refuse_method(title: str) -> Method:
+    def refuse(stream: BinaryIO, name: str, into: _Content) -> list[Member]:
+        del stream, name, into
+        raise DecompressionError(
+            f"The file is compressed by {title}, which is not read. Decompress it, and have those "
+            "to come compressed by gzip."
+        )
+
+    return refuse
+
+
+#: Compressed files that would land as thousands of lines of nonsense if they were not known.
+UNREAD_METHODS = {
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"LZIP\x01": "lzip",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+}
+
 METHODS: tuple[tuple[bytes, Method], ...] = (
     (LZW_MAGIC, _unpack_lzw),
     (b"\x1f\x8b", _unpack_gzip),
@@ -367,5 +396,6 @@ METHODS: tuple[tuple[bytes, Method], ...] = (
     (b"\xfd7zXZ\0", _unpack_xz),
     (ZIP_MAGIC, _unpack_zip),
     (EMPTY_ZIP_MAGIC, _unpack_zip),
+    *((magic, _refuse_method(title)) for magic, title in UNREAD_METHODS.items()),
 )
 LONGEST_MAGIC_BYTES = max(len(magic) for magic, _ in METHODS)

@@ -15,6 +15,7 @@ from tests.transports.pulling import Puller
 from tollhouse.file_deliveries.delivering import GROUP_FILES, SMALL_FILE_BYTES
 from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
+from tollhouse.transports.dropped_files.listing import TOLD_REFUSALS
 
 pytestmark = pytest.mark.postgres
 
@@ -245,6 +246,14 @@ def test_hostile_entries_are_refused_by_name_and_the_others_land(cucm: CallManag
     assert all("is not read" in warning for warning in told.warnings)
 
 
+def test_a_folder_full_of_entries_that_are_refused_names_a_few_of_them(cucm: CallManager) -> None:
+    for number in range(TOLD_REFUSALS + 3):
+        (cucm.folder / f"cdr_{number}").symlink_to("/nowhere/at/all")
+    told = cucm.pull().warnings
+    assert len(told) == TOLD_REFUSALS + 1
+    assert "3 more entries" in told[-1]
+
+
 def test_hostile_content_lands_escaped(cucm: CallManager) -> None:
     path = cucm.folder / FIRST
     path.write_bytes(HEAD.encode() + b"1,a\0b\xff\n" + b"x" * 300_000 + b"\n1,\\.\n")
@@ -266,6 +275,22 @@ def test_files_are_put_away_only_after_they_landed(warehouse: Settings) -> None:
     cucm.pull()
     assert {path.name for path in (cucm.folder / "archive").iterdir()} == {FIRST, f"{FIRST}~2"}
     assert bodies(cucm.settings) == ["1,a", "1,other"]
+
+
+def test_no_file_is_put_away_where_a_link_leads(warehouse: Settings) -> None:
+    cucm = CallManager(warehouse, after_landing="archive")
+    elsewhere = warehouse.var / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / SECOND).write_text("1,secret\n")
+    (cucm.folder / "archive").symlink_to(elsewhere)
+    path = cucm.drop(FIRST, "1,a")
+    (warning,) = cucm.pull().warnings
+    assert "is not put away" in warning
+    assert path.is_file()
+    day = datetime(2026, 2, 4, tzinfo=UTC)
+    cucm.pull(day, day + timedelta(days=1))
+    assert [one.name for one in elsewhere.iterdir()] == [SECOND]
+    assert bodies(warehouse) == ["1,a"]
 
 
 def test_files_can_be_deleted_after_they_landed(warehouse: Settings) -> None:

@@ -83,6 +83,21 @@ def test_a_compressed_file_that_grew_lands_what_it_has_more(logs: DailyLogs) -> 
     assert bodies(logs.settings) == ["a", "b", "c"]
 
 
+def test_a_log_that_was_rotated_and_compressed_lands_what_it_got_since(logs: DailyLogs) -> None:
+    logs.drop("cdr.csv", b"a\nb\n")
+    logs.pull()
+    logs.drop("cdr.csv.1.gz", gzip.compress(b"a\nb\nc\n"))
+    logs.drop("cdr.csv", b"d\n")
+    logs.pull()
+    logs.drop("cdr.csv.2.gz", gzip.compress(b"a\nb\nc\n"))
+    logs.drop("week.zip", zipped(**{"logs/cdr.csv": b"d\ne\n"}))
+    logs.drop("cdr.csv", b"f\n")
+    logs.pull()
+    logs.watermark.value = "0"
+    logs.pull()
+    assert sorted(bodies(logs.settings)) == ["a", "b", "c", "d", "e", "f"]
+
+
 def test_a_file_that_cannot_be_decompressed_is_named_and_waits_and_the_others_land(
     logs: DailyLogs,
 ) -> None:

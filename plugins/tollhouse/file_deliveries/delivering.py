@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import BinaryIO, Generic, NamedTuple, cast
 
 from tollhouse.bundles import Bundle
@@ -18,8 +19,8 @@ from tollhouse.file_deliveries.recognition import (
     Content,
     Reading,
     digest,
+    former_names,
     recognise,
-    rotated_from,
 )
 from tollhouse.framing import frame_file
 from tollhouse.framing_in_bundles import frame_in_bundles
@@ -87,7 +88,7 @@ class _Past(NamedTuple):
 
     Attributes:
         before: the newest generation of it.
-        rotated: the newest generations of the name that it may have had before.
+        rotated: the newest generations of the names that it may have had before.
     """
 
     before: KnownDelivery | None = None
@@ -137,10 +138,15 @@ class _Delivering(Generic[File]):
     def _pasts(self, units: list[str]) -> dict[str, _Past]:
         known = self.request.known
         current = known.current(units)
-        origins = {unit: origin for unit in units if (origin := rotated_from(unit)) is not None}
-        rotated = known.newest_generations(sorted(set(origins.values())), ROTATED_GENERATIONS)
+        names = {unit: former_names(unit) for unit in units}
+        wanted = sorted(set(chain.from_iterable(names.values())))
+        rotated = known.newest_generations(wanted, ROTATED_GENERATIONS)
         return {
-            unit: _Past(current.get(unit), rotated.get(origins.get(unit, ""), ())) for unit in units
+            unit: _Past(
+                current.get(unit),
+                [one for name in names[unit] for one in rotated.get(name, ())],
+            )
+            for unit in units
         }
 
     def _deliver_file(self, file: File, past: _Past) -> Iterator[HandedOver]:

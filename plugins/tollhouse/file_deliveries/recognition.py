@@ -121,6 +121,16 @@ def rotated_from(unit: str) -> str | None:
     return found["name"] + (found["suffix"] or "") if found else None
 
 
+def former_names(unit: str) -> list[str]:
+    """Return what a file may have been called before: as it was rotated, or put in an archive.
+
+    ``Master.csv.1.gz/Master.csv.1`` is what a rotation that compresses makes of ``Master.csv``.
+    """
+    name = unit.rpartition("/")[2]
+    candidates = [rotated_from(unit), name if name != unit else None, rotated_from(name)]
+    return list(dict.fromkeys(filter(None, candidates)))
+
+
 def recognise(
     unit: str,
     content: Content,
@@ -139,7 +149,7 @@ def recognise(
         content: what is in it.
         before: the newest generation of that name.
         same: the deliveries of this very content, of any name.
-        rotated: the deliveries of the name that it may have had before it was rotated.
+        rotated: the deliveries of the names that it may have had before.
         idlast: where IDLAST stands.
         is_interval: whether a stretch of time is read again, old generations too.
         at_line_end: whether a file that has grown must have ended with a line.

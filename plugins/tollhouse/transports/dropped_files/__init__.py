@@ -10,6 +10,7 @@ followed, and no name reaches a path or the database that could not be printed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -51,7 +52,8 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
     in_order(pbx, [])  # a wish that does not hold is told at once
     files = list_files(request, folder, progress.warnings)
     if request.interval is not None:
-        files += list_files(request, folder / ARCHIVE_FOLDER, [])
+        archive = folder / ARCHIVE_FOLDER
+        files += [] if archive.is_symlink() else list_files(request, archive, [])
         files = [_as_dropped(file, put_away) for file in files]
         files = [file for file in files if is_of(pbx, file, request.interval)]
     elif put_away is rename:
@@ -78,10 +80,11 @@ def drop_folder(request: FetchRequest) -> Path:
     if not name:
         raise SourceError(f"{pbx.id}: settings.folder of its entry in include/pbx.yml is missing.")
     folder = request.settings.var / str(name)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir fails where it may not look
         raise SourceError(
-            f"{pbx.id}: the folder {folder} does not exist. Make it, let the account that the PBX "
-            "delivers with write to it, and the account that Airflow runs as read it."
+            f"{pbx.id}: the folder {folder} does not exist, or lies where it cannot be seen. Make "
+            "it, let the account that the PBX delivers with write to it, and the account that "
+            "Airflow runs as read it."
         )
     return folder
 

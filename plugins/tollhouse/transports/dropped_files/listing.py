@@ -19,6 +19,8 @@ from tollhouse.transports import FetchRequest, SourceError
 #: What a file that has landed is called, if it is to be renamed: as the product that Tollhouse
 #: replaces did it.
 READ_SUFFIX = ".old"
+#: So many entries that are refused are named; whoever drops one may drop a hundred thousand.
+TOLD_REFUSALS = 20
 #: Names that a file bears while it is written, by those who rename it when it is complete.
 UNFINISHED_SUFFIXES = (
     ".tmp",
@@ -94,7 +96,7 @@ def list_files(request: FetchRequest, folder: Path, warnings: list[str]) -> list
     """
     pbx = request.pbx
     is_named = names_to_read(pbx, file_defaults(request))
-    place, files = str(folder), []
+    place, files, refused = str(folder), [], 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -106,7 +108,10 @@ def list_files(request: FetchRequest, folder: Path, warnings: list[str]) -> list
                     continue  # taken away since
                 reason = _refusal(entry.name, state)
                 if reason:
-                    warnings.append(f"{pbx.id}: {entry.name!r} in {folder} is not read: {reason}")
+                    refused += 1
+                    if refused <= TOLD_REFUSALS:
+                        told = f"{entry.name!r} in {folder} is not read: {reason}"
+                        warnings.append(f"{pbx.id}: {told}")
                 elif stat.S_ISREG(state.st_mode):
                     size, modified_ns = state.st_size, state.st_mtime_ns
                     files.append(DroppedFile(place, entry.name, entry.name, size, modified_ns))
@@ -114,6 +119,9 @@ def list_files(request: FetchRequest, folder: Path, warnings: list[str]) -> list
         return []
     except OSError as error:
         raise SourceError(f"{pbx.id}: the folder {folder} cannot be listed: {error}") from error
+    if refused > TOLD_REFUSALS:
+        more = refused - TOLD_REFUSALS
+        warnings.append(f"{pbx.id}: {more} more entries in {folder} are not read")
     return files
 
 

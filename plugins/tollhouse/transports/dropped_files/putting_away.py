@@ -36,7 +36,12 @@ def archive(file: DroppedFile) -> None:
     if file.is_unchanged() and not file.is_growing:
         folder = Path(file.folder) / ARCHIVE_FOLDER
         folder.mkdir(exist_ok=True)
-        Path(file.path).rename(_free_path(folder, file.name))
+        # Whoever drops files may drop a link of that name, to where no file of theirs may go.
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.rename(file.path, _free_path(folder, file.name).name, dst_dir_fd=place)
+        finally:
+            os.close(place)
 
 
 def rename(file: DroppedFile) -> None:
