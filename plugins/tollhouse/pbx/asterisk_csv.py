@@ -28,8 +28,9 @@ Two modules write such a file; `cdr show status` at the Asterisk prompt names th
           end, duration, billsec, disposition, amaflags, accountcode, uniqueid, userfield,
           linkedid, sequence]
 
-  Each value must be written with `CSV_QUOTE`. Read are the columns of `cdr`, and `did`, `cnum`,
-  `cnam`, `dst_cnam` and `outbound_cnum` where the dial plan sets them; others may stand between.
+  Each value must be written with `CSV_QUOTE`, and all of them listed: a line with one more or less
+  is rejected. Read are the columns of `cdr`, and `did`, `cnum`, `cnam`, `dst_cnam` and
+  `outbound_cnum` where the dial plan sets them; others may stand between.
 
 In `cdr.conf`: `unanswered=yes` if calls that never reached a phone shall be counted,
 `congestion=yes` for those the network refused, `batch=no`, or the records in memory are lost in a

@@ -72,8 +72,8 @@ counts as (
         cardinality(line_values) as value_count,
         case when own_column_count is null then cardinality(line_values) end as switched_on_count,
         coalesce(own_column_count, {{ fixed_count }}) as least_count,
-        -- A site may add a column of its own at the end.
-        coalesce(own_column_count + 1, {{ most_columns }}) as greatest_count
+        -- A site may add a column of its own at the end, unless it lists them: then one value more is a comma that was not quoted.
+        coalesce(own_column_count, {{ most_columns }}) as greatest_count
     from tickets
 ),
 

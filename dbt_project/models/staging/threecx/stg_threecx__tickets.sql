@@ -343,11 +343,12 @@ forwards as (
     {{ computed_once() }}
     select
         *,
-        -- Forwarded or transferred to the outside by whom was called inside.
+        -- Forwarded or transferred to the outside by whom was called inside. Who picks up a call of another's telephone has its caller on
+        -- the line, and called nobody outside.
         not is_to_outside
         and is_final_outside
         and not is_click_to_call
-        and coalesce(change_code <> 'replacedsrc', false) as is_sent_outside,
+        and coalesce(change_code not in ('replacedsrc', 'pickedup'), false) as is_sent_outside,
         case
             when is_click_to_call
                 then coalesce(
@@ -506,13 +507,14 @@ final as (
         case when is_ticket then false end as is_private,
         case when is_ticket then is_unsupervised end as is_estimated,
         case
-            when not is_ticket then null
+            -- MakeCall gives way to the number that was clicked: nobody transfers.
+            when not is_ticket or (is_click_to_call and change_code = 'replacedsrc') then null
             when change_code = 'replacedsrc' and not is_from_outside then from_dn
             when change_code = 'replaceddst' and not is_to_queue and not is_to_outside then to_dn
         end as transferred_from,
         case
             when not is_ticket then null
-            when change_code = 'replacedsrc' and is_from_outside then null
+            when change_code = 'replacedsrc' and (is_from_outside or is_click_to_call) then null
             when change_code = 'replacedsrc' and not is_final_outside then final_dn
             -- The party that was held is on the line in place of whom it was transferred by.
             when change_code = 'replacedsrc' and not is_to_outside then to_dn
