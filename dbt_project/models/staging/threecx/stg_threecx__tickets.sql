@@ -343,8 +343,8 @@ forwards as (
     {{ computed_once() }}
     select
         *,
-        -- Forwarded or transferred to the outside by whom was called inside. Who picks up a call of another's telephone has its caller on
-        -- the line, and called nobody outside.
+        -- Forwarded or transferred to the outside by whom was called inside. Who picks up a call of another telephone has its
+        -- caller on the line, and called nobody outside.
         not is_to_outside
         and is_final_outside
         and not is_click_to_call
