@@ -1,12 +1,15 @@
-"""Which names in a folder are read."""
+"""Which names in a folder are read, and what is refused whatever its name."""
 
 from __future__ import annotations
+
+import os
+import stat
 
 import pytest
 
 from tests.installed import pbx_of
 from tollhouse.pbx import FileDefaults
-from tollhouse.transports.dropped_files.listing import names_to_read
+from tollhouse.transports.dropped_files.listing import names_to_read, refusal
 
 CUCM = pbx_of("cisco_cucm")
 
@@ -40,3 +43,21 @@ def test_the_pattern_of_an_entry_counts_instead_of_the_model_s() -> None:
         "Master.csv",
         "Master.csv.gz",
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "modified_at", "reason"),
+    [
+        (stat.S_IFREG, 0, None),
+        (stat.S_IFREG, 10**12, "its time is no date"),
+        (stat.S_IFREG, -(10**12), "its time is no date"),
+        (stat.S_IFDIR, 10**12, None),
+        (stat.S_IFLNK, 0, "it is a link"),
+        (stat.S_IFIFO, 0, "it is no plain file"),
+    ],
+)
+def test_what_is_no_plain_file_of_a_possible_time_is_refused(
+    mode: int, modified_at: int, reason: str | None
+) -> None:
+    state = os.stat_result((mode, 0, 0, 1, 0, 0, 0, 0, modified_at, 0))
+    assert refusal("cdr_1", state) == reason

@@ -19,6 +19,8 @@ from tollhouse.transports import FetchRequest, SourceError
 #: What a file that has landed is called, if it is to be renamed: as the product that Tollhouse
 #: replaces did it.
 READ_SUFFIX = ".old"
+#: Seconds since 1970 from the year 1 to 9999; a share may say more of a file that it keeps.
+POSSIBLE_TIMES = range(-62_135_596_800, 253_402_300_800)
 #: So many entries that are refused are named; whoever drops one may drop a hundred thousand.
 TOLD_REFUSALS = 20
 #: Names that a file bears while it is written, by those who rename it when it is complete.
@@ -106,7 +108,7 @@ def list_files(request: FetchRequest, folder: Path, warnings: list[str]) -> list
                     state = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue  # taken away since
-                reason = _refusal(entry.name, state)
+                reason = refusal(entry.name, state)
                 if reason:
                     refused += 1
                     if refused <= TOLD_REFUSALS:
@@ -146,11 +148,14 @@ def names_to_read(pbx: Pbx, defaults: FileDefaults) -> Callable[[str], bool]:
     return is_named
 
 
-def _refusal(name: str, state: os.stat_result) -> str | None:
+def refusal(name: str, state: os.stat_result) -> str | None:
+    """Return why an entry that is named like tickets is not read, if it looks like some."""
     if not name.isprintable():
         return "its name holds characters that cannot be printed"
-    if stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode):
+    if stat.S_ISDIR(state.st_mode):
         return None
+    if stat.S_ISREG(state.st_mode):
+        return None if int(state.st_mtime) in POSSIBLE_TIMES else "its time is no date"
     return "it is a link" if stat.S_ISLNK(state.st_mode) else "it is no plain file"
 
 
