@@ -7,8 +7,8 @@ import re
 from tests.staging_sql import with_staging_macros
 from tollhouse.settings import PROJECT
 
-#: A setting that a staging view asks for.
-SETTING = re.compile(r"settings\s*->>\s*'(\w+)'")
+#: A setting that a staging view asks for, itself or by a macro that is given the column.
+SETTING = re.compile(r"\bsettings(?: \}\})?\s*->>\s*'(\w+)'")
 
 #: A row of the table: the setting, then the models that know it.
 ROW = re.compile(r"^\| `(\w+)` \| ([a-z0-9_, ]+) \| .+ \| .+ \|$", re.MULTILINE)
