@@ -1,8 +1,8 @@
 """How simulated PBXs put tickets into files: whole ones, ones that grow, and uploads gone wrong.
 
 A whole file appears under its name at once, with the time at which the PBX closed it; a file that
-grows does so by whole tickets. What was delivered is never delivered again, even if the lab was
-killed in between.
+grows does so by whole tickets. The same tickets always make the same files, so a lab that was
+killed while it wrote them doubles nothing.
 """
 
 from __future__ import annotations
