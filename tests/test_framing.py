@@ -24,6 +24,7 @@ from tollhouse.settings import PROJECT
 MITEL = models()["mitel_3300"]
 CUCM = models()["cisco_cucm"]
 ASTERISK = models()["asterisk_mysql"]
+WAZO = models()["wazo"]
 START = " 02/04 13:34  00:00:53 T001"
 FULL = START.ljust(80)
 
@@ -178,6 +179,17 @@ def test_a_grown_file_is_read_from_where_it_stood_with_the_header_it_had() -> No
     file = frame_file(io.BytesIO(data), CUCM, start_offset=45, header="cdrRecordType,pkid")
     assert file.header == "cdrRecordType,pkid"
     assert [(ticket.ordinal, ticket.body) for ticket in file.tickets] == [(45, "1,def")]
+
+
+def test_a_saved_answer_of_an_api_is_its_items_and_rows_of_json_stay_rows() -> None:
+    answer = b'{\n "items": [\n  {"id": 8, "n": 1.50},\n  {"id": 9}, 7\n ],\n "total": 3\n}\n'
+    assert framed(answer, WAZO) == [(8, '{"id":8,"n":1.50}'), (9, '{"id":9}'), (3, "7")]
+    assert framed(b'{"items": [], "total": 0}', WAZO) == []
+    assert framed(b'{"id": 8}\n{"items": [{"id": 9}]}\n', WAZO) == [
+        (8, '{"id": 8}'),
+        (2, '{"items": [{"id": 9}]}'),
+    ]
+    assert [body for _, body in framed(answer[:-3], WAZO)] == answer[:-3].decode().splitlines()
 
 
 def test_a_row_of_json_is_known_by_its_key_and_else_by_its_line() -> None:

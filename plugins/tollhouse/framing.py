@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
-from tollhouse import blocks, documents
+from tollhouse import blocks, documents, json_items
 from tollhouse.decompression import decompressed
 from tollhouse.elements import ElementFile
 from tollhouse.pbx import Framing, Model
@@ -26,6 +26,8 @@ BLOCK_BYTES = 1 << 20
 #: A line that arrives later than this after the one before is no continuation of it.
 JOIN_WINDOW = timedelta(seconds=5)
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: A saved answer of an API is one page of it; what is larger is read as rows.
+LARGEST_ANSWER_BYTES = 64 << 20
 #: Enough of a file to tell a capture of blocks from lines of text.
 HEAD_BYTES = 1 << 16
 
@@ -115,6 +117,11 @@ def frame_file(
     if framing.kind == "json_rows":
         source = model.table or model.api
         key = source.key if source else None
+        if framing.answer_list and not start_offset:
+            rows = _rows_of_answer(stream, framing.answer_list, model.encoding)
+            if rows is not None:
+                return FramedFile(None, _keyed(rows, key))
+            stream.seek(0)
         return FramedFile(None, _json_rows(lines, key, model.encoding))
     if framing.kind == "header_lines" and not start_offset:
         header, lines = take_header(lines, framing, model.encoding)
@@ -348,6 +355,23 @@ def _json_rows(lines: Iterator[PhysicalLine], key: str | None, encoding: str) ->
     for number, line in enumerate(lines, start=1):
         body = decode(line.data, encoding)
         yield Ticket(_row_key(body, key) or number, body, line.received_at)
+
+
+def _rows_of_answer(stream: BinaryIO, list_name: str, encoding: str) -> list[str] | None:
+    """Return the items of a file that is one answer of an API, or None where it is none."""
+    data = stream.read(LARGEST_ANSWER_BYTES + 1)
+    if len(data) > LARGEST_ANSWER_BYTES:
+        return None
+    text = decode(data, encoding).removeprefix(json_items.BYTE_ORDER_MARK)
+    answer = json_items.loaded(text)
+    if not isinstance(answer, dict) or not isinstance(answer.get(list_name), list):
+        return None
+    return json_items.items_of(text, list_name)
+
+
+def _keyed(bodies: Iterable[str], key: str | None) -> Iterator[Ticket]:
+    for number, body in enumerate(bodies, start=1):
+        yield Ticket(_row_key(body, key) or number, body)
 
 
 def _row_key(body: str, key: str | None) -> int | None:

@@ -41,6 +41,8 @@ class Framing:
             decoded line).
         ticket_element: name, without prefix, of the elements that are tickets, where they are not
             those right below the root.
+        answer_list: name of the list that holds the rows where a file is a whole answer of the API
+            and not a row a line.
         maximum_bytes: a longer line is cut there and kept as a damaged ticket.
     """
 
@@ -49,6 +51,7 @@ class Framing:
     wrap_columns: int | None = None
     ticket_start: str | None = None
     ticket_element: str | None = None
+    answer_list: str | None = None
     maximum_bytes: int = 65_536
 
 

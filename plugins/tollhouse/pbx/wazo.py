@@ -84,7 +84,7 @@ MODEL = Model(
     model_id="wazo",
     title="Wazo",
     transports=("http_api",),
-    framing=Framing(kind="json_rows"),
+    framing=Framing(kind="json_rows", answer_list="items"),
     encoding="utf-8",
     api=ApiDefaults(api="wazo", port=443, key="id"),
 )

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from tollhouse.bundles import Bundle, bundled
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx
+from tollhouse.json_items import loaded, stable_ordinal
 from tollhouse.landing import Delivery, DeliveryTickets
 from tollhouse.transports import FetchRequest, Progress, SourceError
 from tollhouse.transports.http_api.entry_settings import number, whole_number
 from tollhouse.transports.http_api.grandstream import CdrApi, legs_of
-from tollhouse.transports.http_api.verbatim import loaded, stable_ordinal
 
 UNIT = "cdrapi"
 #: The most that the PBX hands out at once.

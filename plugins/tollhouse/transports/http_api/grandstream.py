@@ -15,15 +15,15 @@ from tollhouse import documents
 from tollhouse.connections import PbxConnection
 from tollhouse.documents import Document
 from tollhouse.framing import decode
-from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient, cut_short, no_json
-from tollhouse.transports.http_api.digest import DigestLogin
-from tollhouse.transports.http_api.failures import Fault
-from tollhouse.transports.http_api.verbatim import (
+from tollhouse.json_items import (
     CutShortError,
     NoListError,
     items_of,
     loaded,
 )
+from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient, cut_short, no_json
+from tollhouse.transports.http_api.digest import DigestLogin
+from tollhouse.transports.http_api.failures import Fault
 
 OLD_PATH = "/cdrapi"
 NEW_PATH = "/api"

@@ -11,16 +11,16 @@ from tollhouse.bundles import Bundle
 from tollhouse.connections import PbxConnection
 from tollhouse.framing import decode
 from tollhouse.installed_pbxs import Pbx
-from tollhouse.transports import Interval
-from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient, cut_short, no_json
-from tollhouse.transports.http_api.failures import Fault
-from tollhouse.transports.http_api.verbatim import (
+from tollhouse.json_items import (
     CutShortError,
     NoListError,
     items_of,
     loaded,
     stable_ordinal,
 )
+from tollhouse.transports import Interval
+from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient, cut_short, no_json
+from tollhouse.transports.http_api.failures import Fault
 
 TOKEN_PATH = "/api/auth/0.1/token"  # noqa: S105 - a path
 CDR_PATH = "/api/call-logd/1.0/cdr"

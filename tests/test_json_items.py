@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tollhouse.transports.http_api.verbatim import (
+from tollhouse.json_items import (
     CutShortError,
     NoListError,
     items_of,
