@@ -34,7 +34,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 from tollhouse.building import deploy  # noqa: E402
 from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home  # noqa: E402
 from tollhouse.migrations import migrate  # noqa: E402
-from tollhouse.settings import PROJECT, ROLE_PASSWORDS, Settings  # noqa: E402
+from tollhouse.settings import PROJECT, ROLE_PASSWORDS, Settings, load_settings  # noqa: E402
 
 #: Fixtures of servers that only some tests need.
 pytest_plugins = ["tests.mariadb_server"]
@@ -88,6 +88,12 @@ def first_of_free_ports(port_count: int) -> int:
         except (OSError, OverflowError):
             continue
         return first
+
+
+@pytest.fixture(autouse=True)
+def settings_of_this_test() -> None:
+    """Settings are read once a process: no test sees those that another one has read."""
+    load_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")
