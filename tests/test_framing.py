@@ -47,6 +47,11 @@ def test_a_last_line_without_a_line_end_is_a_ticket() -> None:
     assert framed(b"one\ntwo") == [(0, "one"), (4, "two")]
 
 
+def test_lines_are_told_apart_in_a_file_as_short_as_a_byte_order_mark() -> None:
+    assert framed(b"a\nb") == [(0, "a"), (2, "b")]
+    assert framed(b"\r\na") == [(2, "a")]
+
+
 def test_an_empty_file_holds_no_ticket() -> None:
     assert framed(b"") == []
 

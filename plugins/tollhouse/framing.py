@@ -244,7 +244,10 @@ def split_lines(
             yield PhysicalLine(offset, rest[:maximum_bytes])
             offset += maximum_bytes
             rest = rest[maximum_bytes:]
-    yield from cut_line(PhysicalLine(offset, rest), maximum_bytes)
+    # Several lines only where the whole file is no longer than a byte order mark.
+    for line in rest.splitlines(keepends=True):
+        yield from cut_line(PhysicalLine(offset, line), maximum_bytes)
+        offset += len(line)
 
 
 def cut_line(line: PhysicalLine, maximum_bytes: int) -> Iterator[PhysicalLine]:
