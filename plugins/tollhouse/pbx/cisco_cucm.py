@@ -15,7 +15,7 @@ The entry, with a folder below `var/` or an absolute one:
 
     settings:
       folder: drop/lille_plant
-      after_landing: archive      # or keep (the default), or delete
+      after_landing: archive      # or keep (the default), rename, delete
 
 No Airflow Connection is needed: nothing is dialled. docs/configuration.md, *A drop server*, shows
 how an SSH server that is there already gets such an account, and the one of the Docker
