@@ -2,8 +2,9 @@
     Gives the state `duplicate` to the tickets of this build that came before in another delivery (rule R20): a PBX that sends
     its buffer again, a table read under a new generation. Runs when the rows are in.
 
-    The same ticket: same pbx, same start, same body; blanks and NULs around it are of the way by which it came, TCP or a file. Two equal tickets within a delivery are two calls, so the second of two
-    is a duplicate only when another delivery, too, brought two. `before` is the order of ticket_id, which landing hands out.
+    The same ticket: same pbx, same start, same body; blanks and NULs around it are of the way by which it came, TCP or a file.
+    Two equal tickets within a delivery are two calls, so the second of two is a duplicate only when another delivery, too,
+    brought two. `before` is the order of ticket_id, which landing hands out.
     Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery. Rows of Asterisk's
     cdr table do by uniqueid and sequence; the id that the database gave each is no part of them. What a Grandstream UCM pushed
     and what its API tells of the same record is written differently: they do by session and record number.
