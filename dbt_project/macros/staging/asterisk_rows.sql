@@ -33,7 +33,7 @@ tickets as (
         pbxs.answer_threshold_seconds,
         coalesce(pbxs.trunks, '{}') as trunks,
         coalesce(pbxs.amaflags_tell_direction, false) as amaflags_tell_direction,
-        octet_length(tickets.body) - octet_length(replace(replace(tickets.body, '[', ''), '{', '')) as bracket_count
+        {{ bracket_count('tickets.body') }} as bracket_count
     from {{ source('raw', 'tickets') }} as tickets
     inner join {{ source('raw', 'deliveries') }} as deliveries on tickets.delivery_id = deliveries.delivery_id
     left join pbxs on deliveries.pbx_id = pbxs.pbx_id
@@ -44,9 +44,7 @@ documents as (
     {{ computed_once() }}
     select
         *,
-        -- The JSON parser calls itself for each bracket: a row of nothing but brackets would exhaust the stack, and raise.
-        -- As jsonb, which refuses what ->> would raise on (an escaped NUL, half a surrogate pair).
-        case when bracket_count < 500 and pg_input_is_valid(body, 'jsonb') then body::jsonb end as document
+        {{ json_document('body', 'bracket_count') }} as document
     from tickets
 ),
 

@@ -72,13 +72,12 @@ forms as (
     from tickets
 ),
 
--- The JSON parser calls itself for each bracket: a ticket of nothing but brackets would exhaust the stack, and raise.
 texts as (
     {{ computed_once() }}
     select
         *,
         case
-            when octet_length(body) - octet_length(replace(replace(body, '[', ''), '{', '')) >= 500 then null
+            when {{ bracket_count('body') }} >= {{ too_many_brackets() }} then null
             when form = 'json' and body like '"%' then substr(body, position(':' in body) + 1)
             when form = 'json' then body
         end as json_text,

@@ -36,9 +36,7 @@ tickets as (
         tickets.received_at,
         tickets.body,
         pbxs.answer_threshold_seconds,
-        coalesce(pbxs.maximum_extension_digits, 6) as maximum_extension_digits,
-        -- The JSON parser calls itself for each bracket: a row of nothing but brackets would exhaust the stack, and raise.
-        octet_length(tickets.body) - octet_length(replace(replace(tickets.body, '[', ''), '{', '')) < 500 as is_shallow
+        coalesce(pbxs.maximum_extension_digits, 6) as maximum_extension_digits
     from {{ source('raw', 'tickets') }} as tickets
     inner join {{ source('raw', 'deliveries') }} as deliveries on tickets.delivery_id = deliveries.delivery_id
     left join pbxs on deliveries.pbx_id = pbxs.pbx_id
@@ -49,8 +47,7 @@ documents as (
     {{ computed_once() }}
     select
         *,
-        -- As jsonb, which refuses what ->> would raise on (an escaped NUL, half a surrogate pair).
-        case when is_shallow and pg_input_is_valid(body, 'jsonb') then body::jsonb end as document
+        {{ json_document('body') }} as document
     from tickets
 ),
 
