@@ -95,6 +95,11 @@ class Settings:
         return Path(self.environment.get("TOLLHOUSE_PBX_FILE", self.include / "pbx.yml"))
 
     @property
+    def layouts_folder(self) -> Path:
+        """The declared layouts: one YAML file each."""
+        return Path(self.environment.get("TOLLHOUSE_LAYOUTS", self.include / "layouts"))
+
+    @property
     def spool(self) -> Path:
         """Root of the collector's spool: one folder per pbx."""
         return Path(self.environment.get("TOLLHOUSE_SPOOL", self.var / "spool"))

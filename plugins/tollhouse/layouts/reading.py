@@ -1,0 +1,163 @@
+"""A layout's file: YAML read with the line of each key, so that every fault can be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tollhouse.layouts.declaration import Layout
+
+LARGEST_FILE_BYTES = 512 * 1024
+DEEPEST_KEYS = 30
+LONGEST_SHOWN = 80
+
+#: What pydantic calls a fault, and how a person would.
+WORDS = {
+    "extra_forbidden": "is no key that is known here",
+    "missing": "is missing",
+    "union_tag_not_found": "is missing the key `kind`",
+}
+
+
+@dataclass(frozen=True)
+class LayoutFault:
+    """What is wrong with a layout, and where.
+
+    Attributes:
+        line: in the file, from 1.
+        key: path of the key, such as ``columns.talk_seconds.format``; empty for the whole.
+        problem: what is wrong, and what is allowed.
+        value: what was found, cut; None where nothing was.
+    """
+
+    line: int
+    key: str
+    problem: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        """One line for people."""
+        found = f" (found {self.value})" if self.value is not None else ""
+        return f"line {self.line}, {self.key or 'the layout'}: {self.problem}{found}"
+
+
+class LayoutError(Exception):
+    """A layout does not hold; the message lists every fault with its line and key."""
+
+    def __init__(self, path: Path, faults: list[LayoutFault]) -> None:
+        """Make the error of a file."""
+        super().__init__(f"{path} does not hold:\n  " + "\n  ".join(map(str, faults)))
+        self.path = path
+        self.faults = faults
+
+
+def read_layout(path: Path) -> Layout:
+    """Read and check a layout.
+
+    Raises:
+        LayoutError: the file is missing, is no YAML, or does not hold; every fault is listed.
+    """
+    document, lines = _read_yaml(path)
+    if not isinstance(document, dict):
+        raise LayoutError(path, [LayoutFault(1, "", "expected keys and values")])
+    if "layout_id" in document:
+        fault = LayoutFault(lines[("layout_id",)], "layout_id", "is the name of the file")
+        raise LayoutError(path, [fault])
+    try:
+        return Layout.model_validate({**document, "layout_id": path.stem})
+    except ValidationError as error:
+        raise LayoutError(path, list(_faults(error, lines))) from error
+
+
+def _faults(
+    error: ValidationError, lines: dict[tuple[str | int, ...], int]
+) -> Iterator[LayoutFault]:
+    for fault in error.errors(include_url=False):
+        place, line = _place(fault["loc"], lines)
+        words = WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        if fault["type"] == "string_pattern_mismatch" and place == ("layout_id",):
+            words = "the file's name is the layout's id: small letters, digits and _, then .yml"
+        # A whole mapping says nothing more than its key.
+        shown = None if isinstance(fault["input"], dict | list | tuple) else repr(fault["input"])
+        if shown is not None and len(shown) > LONGEST_SHOWN:
+            shown = shown[:LONGEST_SHOWN] + "…"
+        if fault["type"] in ("missing", "extra_forbidden"):
+            shown = None
+        yield LayoutFault(line, ".".join(map(str, place)), words, shown)
+
+
+def _place(
+    location: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
+) -> tuple[tuple[str | int, ...], int]:
+    """Return the key a fault is at, without what pydantic adds to it, and the nearest line."""
+    place: list[str | int] = []
+    line = 1
+    for index, step in enumerate(location):
+        if (*place, step) in lines:
+            place.append(step)
+            line = lines[tuple(place)]
+        elif index == len(location) - 1 and step != "[key]" and "[" not in str(step):
+            place.append(step)
+    return tuple(place), line
+
+
+def _read_yaml(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        fault = LayoutFault(1, "", f"cannot be read: {error.strerror}")
+        raise LayoutError(path, [fault]) from error
+    if len(data) > LARGEST_FILE_BYTES:
+        raise LayoutError(path, [LayoutFault(1, "", f"is larger than {LARGEST_FILE_BYTES} bytes")])
+    lines: dict[tuple[str | int, ...], int] = {}
+    try:
+        # Every scalar stays text: `no` in a lookup is the code NO, and 0044 is no octal number.
+        node = yaml.compose(data.decode("utf-8-sig"), Loader=yaml.BaseLoader)
+        return _value(path, node, (), lines), lines
+    except UnicodeDecodeError as error:
+        fault = LayoutFault(data.count(b"\n", 0, error.start) + 1, "", "is not UTF-8")
+        raise LayoutError(path, [fault]) from error
+    except RecursionError as error:
+        raise LayoutError(path, [LayoutFault(1, "", "its keys lie too deep")]) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        fault = LayoutFault(mark.line + 1 if mark else 1, "", f"is not YAML: {problem}")
+        raise LayoutError(path, [fault]) from error
+
+
+def _value(
+    path: Path,
+    node: yaml.Node | None,
+    place: tuple[str | int, ...],
+    lines: dict[tuple[str | int, ...], int],
+) -> Any:
+    if node is None:
+        return None
+    if place in lines and not isinstance(place[-1], int):
+        # Also what an alias repeats: its place has been read already.
+        fault = LayoutFault(node.start_mark.line + 1, ".".join(map(str, place)), "is there twice")
+        raise LayoutError(path, [fault])
+    if len(place) > DEEPEST_KEYS:
+        raise LayoutError(
+            path, [LayoutFault(node.start_mark.line + 1, "", "its keys lie too deep")]
+        )
+    lines[place] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                fault = LayoutFault(key_node.start_mark.line + 1, "", "a key is a text")
+                raise LayoutError(path, [fault])
+            key: str = key_node.value
+            mapping[key] = _value(path, value_node, (*place, key), lines)
+            lines[(*place, key)] = key_node.start_mark.line + 1
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(path, item, (*place, index), lines) for index, item in enumerate(node.value)]
+    return node.value
