@@ -28,10 +28,14 @@ directory_app = typer.Typer(
     help="Services, extensions and tariffs of include/directory/.", no_args_is_help=True
 )
 invoice_app = typer.Typer(help="The invoices of a month.", no_args_is_help=True)
+layout_app = typer.Typer(
+    help="Layouts of tickets that are declared in include/layouts/.", no_args_is_help=True
+)
 app.add_typer(pbx_app, name="pbx")
 app.add_typer(collector_app, name="collector")
 app.add_typer(directory_app, name="directory")
 app.add_typer(invoice_app, name="invoice")
+app.add_typer(layout_app, name="layout")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Month = Annotated[
@@ -178,6 +182,12 @@ def pbx_check(
 ) -> None:
     """Reach one PBX over its transport and say at which step it fails, and what to do."""
     raise typer.Exit(command("pbx_check")(pbx_id, dial=dial))
+
+
+@layout_app.command("list")
+def layout_list(*, as_json: AsJson = False) -> None:
+    """Show every layout, its state, and which PBXs it reads; exit code 1 when one is broken."""
+    raise typer.Exit(command("layout_list")(as_json=as_json))
 
 
 @invoice_app.command("list")

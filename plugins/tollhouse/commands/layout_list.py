@@ -1,0 +1,113 @@
+"""``tollhouse layout list``: the declared layouts, and which PBXs each of them reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tollhouse.commands.pbx_check import printable
+from tollhouse.installed_pbxs import Pbx, PbxFileError, load_pbxs
+from tollhouse.layouts.reading import LayoutError, read_layout
+from tollhouse.settings import Settings, load_settings
+
+STATE_STYLES = {"confirmed": "green", "not confirmed": "yellow", "broken": "bold red"}
+
+
+@dataclass(frozen=True)
+class ListedLayout:
+    """A layout of the folder, as the list shows it.
+
+    Attributes:
+        state: ``confirmed``, ``not confirmed`` or ``broken``.
+        kind: of its tickets; empty where the layout is broken, as are the next two.
+        model: the model of PBX whose tickets it reads: itself, unless it says otherwise.
+        fault: the first that a broken layout has.
+        pbxs: the entries of include/pbx.yml that it reads.
+    """
+
+    layout_id: str
+    state: str
+    title: str = ""
+    kind: str = ""
+    model: str = ""
+    fault: str = ""
+    pbxs: tuple[str, ...] = ()
+
+
+def run(*, as_json: bool = False) -> int:
+    """Print the layouts of the installation.
+
+    Returns:
+        The exit code: 0 unless a layout is broken.
+    """
+    settings = load_settings()
+    try:
+        pbxs, unknown = load_pbxs(settings.pbx_file), ""
+    except PbxFileError as error:
+        pbxs, unknown = [], str(error).splitlines()[0]
+    listed = listed_layouts(settings, pbxs)
+    if as_json:
+        json.dump([asdict(layout) for layout in listed], sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+    else:
+        _show(Console(highlight=False), settings, listed)
+    if unknown:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            Text(f"Which PBXs they read is not known: {printable(unknown)}")
+        )
+    return 1 if any(layout.state == "broken" for layout in listed) else 0
+
+
+def listed_layouts(settings: Settings, pbxs: list[Pbx]) -> list[ListedLayout]:
+    """Return every layout of the folder, in order of id."""
+    return [
+        _listed(path, [pbx for pbx in pbxs if path.stem == layout_of(pbx)])
+        for path in sorted(settings.layouts_folder.glob("*.yml"))
+    ]
+
+
+def layout_of(pbx: Pbx) -> str:
+    """Return the id of the layout that reads the tickets of a PBX, if any layout does."""
+    return str(pbx.settings.get("layout", pbx.model))
+
+
+def _listed(path: Path, pbxs: list[Pbx]) -> ListedLayout:
+    pbx_ids = tuple(pbx.id for pbx in pbxs)
+    try:
+        layout = read_layout(path)
+    except LayoutError as error:
+        return ListedLayout(path.stem, "broken", fault=str(error.faults[0]), pbxs=pbx_ids)
+    return ListedLayout(
+        layout.layout_id,
+        "confirmed" if layout.confirmed else "not confirmed",
+        title=layout.title,
+        kind=layout.tickets.kind,
+        model=layout.model_id,
+        pbxs=pbx_ids,
+    )
+
+
+def _show(console: Console, settings: Settings, listed: list[ListedLayout]) -> None:
+    if not listed:
+        console.print(Text(f"No layout is declared in {printable(str(settings.layouts_folder))}."))
+        return
+    table = Table(title="Declared layouts", title_justify="left")
+    for heading in ("Layout", "State", "Kind", "Model", "PBXs", "What it is"):
+        table.add_column(heading, overflow="fold")
+    for layout in listed:
+        about = layout.fault or layout.title
+        table.add_row(
+            Text(printable(layout.layout_id)),
+            Text(layout.state, style=STATE_STYLES[layout.state]),
+            layout.kind,
+            "" if layout.model == layout.layout_id else layout.model,
+            Text("\n".join(layout.pbxs)),
+            Text(printable(about)),
+        )
+    console.print(table)
