@@ -171,7 +171,12 @@ class FileDefaults:
 
 @dataclass(frozen=True)
 class Model:
-    """One kind of PBX."""
+    """One kind of PBX.
+
+    Attributes:
+        read_by_layout: it has no SQL of its own: which fields its tickets have is not public, and a
+            declared layout (include/layouts) reads them once somebody has seen real ones.
+    """
 
     model_id: str
     title: str
@@ -182,6 +187,7 @@ class Model:
     table: TableDefaults | None = None
     api: ApiDefaults | None = None
     files: FileDefaults | None = None
+    read_by_layout: bool = False
     guide: str = field(default="", repr=False)
 
     @property

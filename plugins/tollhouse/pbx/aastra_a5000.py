@@ -105,4 +105,5 @@ MODEL = Model(
             "file; one is made every hour."
         ),
     ),
+    read_by_layout=True,
 )

@@ -68,4 +68,5 @@ MODEL = Model(
     framing=Framing(kind="lines", maximum_bytes=4_096),
     # No port is known as the usual one: this is the one of the guide's example.
     stream=StreamDefaults(direction="dial", port=2561),
+    read_by_layout=True,
 )

@@ -125,4 +125,5 @@ MODEL = Model(
             "DRIVER_RUNNING_MODE=Metering and the licence; if so, the share or the task that sends."
         ),
     ),
+    read_by_layout=True,
 )

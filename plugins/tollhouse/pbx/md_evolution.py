@@ -62,4 +62,5 @@ MODEL = Model(
     # What ends a ticket is not known: a line feed is a guess that loses nothing when it is wrong.
     framing=Framing(kind="lines", maximum_bytes=4_096),
     stream=StreamDefaults(direction="listen", port=12000),
+    read_by_layout=True,
 )
