@@ -18,11 +18,25 @@ from typing import Any, Literal
 
 FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents", "elements"]
 DialogueName = Literal["lines", "login", "oxe_blocks", "documents"]
-ApiName = Literal["wazo", "grandstream"]
+ApiName = Literal["wazo", "grandstream", "list"]
 Completion = Literal["stable", "renamed"]
 RemoteProtocol = Literal["ftp", "ftps", "sftp", "http", "https"]
 
 ELEMENT_NAME = re.compile(r"[^\W\d][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Quoting:
+    """Values between quotation marks, in which a line may end without ending the ticket.
+
+    Attributes:
+        mark: the quotation mark; written twice within a value it does not end it.
+        separator: what stands between values: only right behind it, or at the head of a ticket,
+            does a mark begin a value.
+    """
+
+    mark: bytes
+    separator: bytes
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,11 @@ class Framing:
             those right below the root.
         answer_list: name of the list that holds the rows where a file is a whole answer of the API
             and not a row a line.
+        skip_lines: so many lines at the top of a file, blank ones too, are no tickets; they are
+            kept on the delivery, above the names of the columns.
+        header_is_certain: the first line names the columns whatever it looks like.
+        record_end: the byte that ends a ticket where a line end does not.
+        quoting: of tickets that may hold line ends.
         maximum_bytes: a longer line is cut there and kept as a damaged ticket.
     """
 
@@ -52,7 +71,16 @@ class Framing:
     ticket_start: str | None = None
     ticket_element: str | None = None
     answer_list: str | None = None
+    skip_lines: int = 0
+    header_is_certain: bool = False
+    record_end: bytes | None = None
+    quoting: Quoting | None = None
     maximum_bytes: int = 65_536
+
+    @property
+    def has_declared_head(self) -> bool:
+        """Whether it is known, and not to be told by its look, what stands above the tickets."""
+        return self.skip_lines > 0 or self.header_is_certain
 
 
 @dataclass(frozen=True)
@@ -121,6 +149,29 @@ class TableDefaults:
 
 
 @dataclass(frozen=True)
+class ListApi:
+    """A web API that lists tickets by a growing id, page by page.
+
+    Attributes:
+        path: below the address of the server.
+        list_path: path to the list in an answer; empty where the answer is the list.
+        after_parameter: query parameter of the id after which tickets are wanted.
+        size_parameter: ... of how many are wanted, if there is one.
+        from_parameter: ... of the first instant of an interval, if there is one.
+        to_parameter: ... of the first instant behind it.
+        parameters: more of them, constant.
+    """
+
+    path: str
+    after_parameter: str
+    list_path: str = ""
+    size_parameter: str | None = None
+    from_parameter: str | None = None
+    to_parameter: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ApiDefaults:
     """A PBX that is asked for its tickets over HTTPS.
 
@@ -131,6 +182,7 @@ class ApiDefaults:
         page_rows: items that a request asks for.
         overlap_ids: ids read again below IDLAST, where an item may have appeared since.
         overlap_hours: hours read again before IDLAST, of an API that is asked by time.
+        listing: how the API ``list`` is asked; None where each entry says it.
     """
 
     api: ApiName
@@ -139,6 +191,7 @@ class ApiDefaults:
     page_rows: int = 1_000
     overlap_ids: int = 200
     overlap_hours: int = 26
+    listing: ListApi | None = None
 
 
 @dataclass(frozen=True)
@@ -187,8 +240,14 @@ class Model:
     table: TableDefaults | None = None
     api: ApiDefaults | None = None
     files: FileDefaults | None = None
+    #: Of files that stay on the PBX, where they are not named like those that it drops.
+    remote_files: FileDefaults | None = None
     read_by_layout: bool = False
     guide: str = field(default="", repr=False)
+
+    def files_of(self, transport: str) -> FileDefaults | None:
+        """Return which files are read by a transport."""
+        return self.remote_files or self.files if transport == "remote_files" else self.files
 
     @property
     def default_transport(self) -> str:

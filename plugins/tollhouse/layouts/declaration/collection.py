@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from tollhouse.layouts.declaration.conditions import (
     LONGEST_TEXT,
@@ -14,6 +22,17 @@ from tollhouse.layouts.declaration.conditions import (
     as_list,
 )
 from tollhouse.layouts.declaration.json_paths import json_path
+from tollhouse.layouts.declaration.tickets import (
+    DelimitedTickets,
+    JsonTickets,
+    LinesOfTickets,
+    TicketsOfAnyKind,
+    XmlTickets,
+)
+
+FILE_TRANSPORTS = ("dropped_files", "remote_files")
+#: Transports whose tickets are rows: an object of JSON each.
+ROW_TRANSPORTS = ("sql_table", "http_api")
 
 
 class StreamCollection(Declared):
@@ -99,3 +118,66 @@ class Collection(Declared):
     spooled_stream: StreamCollection | None = None
     sql_table: TableCollection | None = None
     http_api: ApiCollection | None = None
+
+    _named: tuple[str, ...] = PrivateAttr(default=())
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _named_alone(cls, value: Any) -> Any:
+        """A transport that is named with nothing behind it has what it has by default."""
+        return {} if value == "" else value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_order(cls, value: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:
+        collection = validated(value)
+        if isinstance(value, dict):
+            collection._named = tuple(value)
+        return collection
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The transports that are named, in the order in which they are."""
+        return self._named
+
+
+def possible_transports(tickets: TicketsOfAnyKind) -> tuple[str, ...]:
+    """Return the transports that can carry tickets of a kind, the likeliest first."""
+    streams = () if _fault_of_stream(tickets) else ("spooled_stream",)
+    rows = () if _fault_of_rows(tickets) else ROW_TRANSPORTS
+    return (*FILE_TRANSPORTS, *streams, *rows)
+
+
+def transport_faults(collection: Collection, tickets: TicketsOfAnyKind) -> list[str]:
+    """Return why transports that are named cannot carry the tickets; nothing where all can."""
+    faults = []
+    for name in collection.named:
+        fault = None
+        if name == "spooled_stream":
+            fault = _fault_of_stream(tickets)
+        elif name in ROW_TRANSPORTS:
+            fault = _fault_of_rows(tickets)
+        if fault:
+            possible = ", ".join(possible_transports(tickets))
+            faults.append(f"{name} cannot carry these tickets: {fault}; possible are {possible}")
+    return faults
+
+
+def _fault_of_rows(tickets: TicketsOfAnyKind) -> str | None:
+    if isinstance(tickets, JsonTickets):
+        return None
+    return "its rows are objects of JSON, which is `kind: json`"
+
+
+def _fault_of_stream(tickets: TicketsOfAnyKind) -> str | None:
+    if isinstance(tickets, XmlTickets):
+        return "a stream is cut into lines, and an element may have several"
+    if isinstance(tickets, JsonTickets) and tickets.list is not None:
+        return "a stream has an object a line, and no document with a `list`"
+    if isinstance(tickets, DelimitedTickets) and tickets.header:
+        return "a stream has no first line: name the `fields`, and leave `header` out"
+    if isinstance(tickets, LinesOfTickets) and tickets.skip_lines:
+        return "a stream has no top of which lines could be skipped: leave `skip_lines` out"
+    if tickets.encoding == "utf-16":
+        return "a stream of utf-16 is not cut into lines"
+    return None

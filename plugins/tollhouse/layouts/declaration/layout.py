@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from tollhouse.layouts.declaration.collection import Collection
+from tollhouse.layouts.declaration.collection import (
+    Collection,
+    possible_transports,
+    transport_faults,
+)
 from tollhouse.layouts.declaration.columns import Columns, conditions_of
 from tollhouse.layouts.declaration.conditions import Declared
 from tollhouse.layouts.declaration.tickets import LinesOfTickets, Tickets
@@ -39,6 +43,11 @@ class Layout(Declared):
         return self.model or self.layout_id
 
     @property
+    def transports(self) -> tuple[str, ...]:
+        """By what the tickets can come; the first is an entry's transport by default."""
+        return self.collection.named or possible_transports(self.tickets)
+
+    @property
     def field_names(self) -> tuple[str, ...]:
         """The fields that the layout knows: all of a ticket, or with a header those it names."""
         known = list(self.tickets.field_list or self.tickets.named_fields)
@@ -56,6 +65,15 @@ class Layout(Declared):
         """Return the fields that no column and no condition reads; they are kept nevertheless."""
         read = set(self.fields_read())
         return [name for name in self.field_names if name not in read]
+
+    @field_validator("collection")
+    @classmethod
+    def _can_be_collected(cls, value: Collection, info: ValidationInfo) -> Collection:
+        tickets = info.data.get("tickets")  # absent where they are at fault themselves
+        faults = [] if tickets is None else transport_faults(value, tickets)
+        if faults:
+            raise ValueError("; ".join(faults))
+        return value
 
     @model_validator(mode="after")
     def _no_field_unknown(self) -> Self:
