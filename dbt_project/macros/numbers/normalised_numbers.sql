@@ -149,10 +149,9 @@ forms as materialized (
                 international_prefix <> ''
                 and starts_with(body, international_prefix)
                 then substr(body, length(international_prefix) + 1)
-            -- Callers as the network gives them: the country's own code without +.
+            -- The country's own code without +: callers as the network gives them, both parties as carriers write them.
             when
-                not is_dialled
-                and country = 'FR'
+                country = 'FR'
                 and starts_with(body, calling_code)
                 and total_digits = length(calling_code) + 9
                 then body
