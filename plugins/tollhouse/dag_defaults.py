@@ -68,7 +68,12 @@ def default_args() -> dict[str, Any]:
                     exception="tollhouse.watermark.IdlastError",
                     action=RetryAction.FAIL,
                     reason="An operator has to say which is right; see the message.",
-                )
+                ),
+                RetryRule(
+                    exception="tollhouse.installed_pbxs.BrokenLayoutError",
+                    action=RetryAction.FAIL,
+                    reason="The layout has to be corrected; see the message.",
+                ),
             ]
         ),
         "on_failure_callback": FailureNotifier(),

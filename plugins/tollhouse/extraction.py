@@ -59,11 +59,13 @@ def extract(
         What was landed, and warnings that an operator should read.
 
     Raises:
+        BrokenLayoutError: its layout does not hold.
         IdlastError: IDLAST is unreadable or ahead of raw: an operator decides.
         SourceError: the PBX cannot be read.
         LandingBusyError: another run of this PBX does not end.
         WarehouseError: the warehouse does not answer.
     """
+    pbx.require_layout()
     settings = settings or load_settings()
     transport = find_transport(pbx.transport)
     with (

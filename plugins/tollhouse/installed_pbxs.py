@@ -8,13 +8,32 @@ from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from tollhouse.pbx import Model, models
+from tollhouse.layouts.registry import (
+    BrokenLayout,
+    known_models,
+    layout_read_by,
+    layouts,
+    model_of_broken,
+)
+from tollhouse.pbx import Model
 
 
 class PbxFileError(Exception):
     """include/pbx.yml does not hold; the message lists every fault with its entry and key."""
+
+
+class BrokenLayoutError(Exception):
+    """The layout of a PBX does not hold: nothing of it is read; the message lists the faults."""
 
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -101,11 +120,15 @@ class Pbx(BaseModel):
     #: overlap_ids ...
     settings: dict[str, Any] = Field(default_factory=dict)
 
+    #: The model as the layouts had it when the entry was read.
+    _model: Model = PrivateAttr()
+    _broken_layout: BrokenLayout | None = PrivateAttr(default=None)
+
     @field_validator("model")
     @classmethod
     def _known_model(cls, value: str) -> str:
-        if value not in models():
-            raise ValueError(f"unknown model; known are {', '.join(models())}")
+        if _find_model(value) is None:
+            raise ValueError(f"unknown model; known are {', '.join(known_models())}")
         return value
 
     @field_validator("time_zone")
@@ -122,23 +145,60 @@ class Pbx(BaseModel):
             raise ValueError("an entry is a mapping of keys to values")
         filled = dict(values)
         filled.setdefault("connection", f"pbx_{values.get('id', '')}")
-        model = models().get(str(values.get("model")))
+        model = _find_model(str(values.get("model")))
         if model is not None:
             filled.setdefault("transport", model.default_transport)
         return filled
 
     @model_validator(mode="after")
     def _possible_transport(self) -> Pbx:
-        possible = models()[self.model].transports
-        if self.transport not in possible:
-            raise ValueError(f"transport {self.transport!r} is not one of {', '.join(possible)}")
-        models()[self.model].of_entry(self.settings)
+        model = _find_model(self.model)
+        if model is None:
+            raise ValueError(f"the layout {self.model} went away while it was read")
+        if self.transport not in model.transports:
+            possible = ", ".join(model.transports)
+            raise ValueError(f"transport {self.transport!r} is not one of {possible}")
+        self._model = model.of_entry(self.settings)
+        return self
+
+    @model_validator(mode="after")
+    def _layout_that_reads_it(self) -> Pbx:
+        layout_id = layout_read_by(self.model, self.settings)
+        if layout_id is None:
+            return self
+        layout = layouts().get(layout_id)
+        if isinstance(layout, BrokenLayout):
+            self._broken_layout = layout
+        elif "layout" in self.settings and (layout is None or layout.model_id != self.model):
+            fitting = [name for name, each in layouts().items() if each.model_id == self.model]
+            raise ValueError(
+                f"settings.layout is {layout_id!r}: expected a layout that says `model: "
+                f"{self.model}`; these do: {', '.join(fitting) or 'none'}"
+            )
         return self
 
     @property
     def known_model(self) -> Model:
         """The model this PBX is one of, as its settings have it."""
-        return models()[self.model].of_entry(self.settings)
+        return self._model
+
+    @property
+    def broken_layout(self) -> BrokenLayout | None:
+        """The layout that reads its tickets, where that does not hold: nothing may be landed."""
+        return self._broken_layout
+
+    def require_layout(self) -> None:
+        """Stop here when its layout does not hold.
+
+        Raises:
+            BrokenLayoutError: that is so; the message lists file, line, key and fault.
+        """
+        if self._broken_layout is not None:
+            raise BrokenLayoutError(
+                f"{self.id}: nothing is read, because its layout does not hold.\n"
+                f"{self._broken_layout.explanation}\n"
+                f"Correct the file; `tollhouse layout check` says when it holds."
+            )
 
     @property
     def dag_id(self) -> str:
@@ -149,6 +209,15 @@ class Pbx(BaseModel):
     def idlast_variable(self) -> str:
         """Name of the Airflow Variable that holds its watermark."""
         return f"idlast__{self.id}"
+
+
+def _find_model(model_id: str) -> Model | None:
+    """Return a model, or what stands for it where its layout does not hold."""
+    model = known_models().get(model_id)
+    if model is None:
+        layout = layouts().get(model_id)
+        return model_of_broken(layout) if isinstance(layout, BrokenLayout) else None
+    return model
 
 
 def load_pbxs(path: Path) -> list[Pbx]:

@@ -19,7 +19,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tollhouse.framing import Ticket, frame_file
-from tollhouse.pbx import Model, models
+from tollhouse.layouts.registry import BrokenLayout, known_models, layouts
+from tollhouse.pbx import Model
 
 #: Tickets of one round: a large file is parsed in pieces, so that it needs neither memory nor disk.
 ROUND_TICKETS = 20_000
@@ -184,11 +185,14 @@ def known_model(model_id: str) -> Model:
     """Return a model by id.
 
     Raises:
-        ParsingError: there is none of that id.
+        ParsingError: there is none of that id, or its layout does not hold.
     """
-    try:
-        return models()[model_id]
-    except KeyError as error:
+    models = known_models()
+    if model_id not in models:
+        layout = layouts().get(model_id)
+        if isinstance(layout, BrokenLayout):
+            raise ParsingError(layout.explanation)
         raise ParsingError(
-            f"{model_id!r} is no model that Tollhouse knows; known are {', '.join(models())}."
-        ) from error
+            f"{model_id!r} is no model that Tollhouse knows; known are {', '.join(models)}."
+        )
+    return models[model_id]

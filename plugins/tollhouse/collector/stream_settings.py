@@ -74,6 +74,11 @@ def stream_settings(pbx: Pbx) -> StreamSettings:
     Raises:
         StreamSettingsError: a setting does not hold.
     """
+    if pbx.broken_layout is not None and pbx.known_model.stream is None:
+        raise StreamSettingsError(
+            f"{pbx.id}: how to collect from it is not known, because its layout does not hold. "
+            f"Correct it and restart the collector.\n{pbx.broken_layout.explanation}"
+        )
     defaults = stream_of(pbx)
     direction = pbx.settings.get("direction", defaults.direction)
     if direction not in ("dial", "listen"):

@@ -39,6 +39,12 @@ def check_pbx(
     report = Report(pbx_id, show)
     try:
         pbx = find_pbx(pbx_id, settings)
+        if pbx.broken_layout is not None:
+            raise StepFailedError(
+                "layout",
+                pbx.broken_layout.explanation,
+                "Correct the file; until then nothing of this PBX is read.",
+            )
         report.ok("entry", f"{pbx.known_model.title}, read by {pbx.transport}")
         _go(report, pbx, settings, dial=dial)
         check_parsed(report, pbx, settings)

@@ -1,0 +1,184 @@
+"""The layouts of an installation, and the models of PBX that it has because of them.
+
+A layout that does not hold is kept as broken, with its faults: it stops its own PBXs and nothing
+else. A file is read again when its name, time or size has changed, so that a process that runs for
+weeks sees what was edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tollhouse.layouts.declaration import Layout
+from tollhouse.layouts.reading import LARGEST_FILE_BYTES, LayoutError, LayoutFault, read_layout
+from tollhouse.pbx import FileDefaults, Framing, Model, models
+from tollhouse.settings import load_settings
+
+TRANSPORTS = ("dropped_files", "remote_files", "spooled_stream", "sql_table", "http_api")
+
+
+@dataclass(frozen=True)
+class BrokenLayout:
+    """A layout that does not hold.
+
+    Attributes:
+        path: its file.
+        faults: what is wrong with it, and where.
+        model_id: the model whose tickets it reads, if the file says so much; a layout that names
+            none is a model itself.
+        transports: by what its tickets come, the one by default first, if the file says so much.
+    """
+
+    path: Path
+    faults: tuple[LayoutFault, ...]
+    model_id: str | None
+    transports: tuple[str, ...] = TRANSPORTS
+
+    @property
+    def layout_id(self) -> str:
+        """The name of its file."""
+        return self.path.stem
+
+    @property
+    def explanation(self) -> str:
+        """Every fault with the file, its line and its key, for people."""
+        return str(LayoutError(self.path, list(self.faults)))
+
+
+#: What was read of each file, by what would show that it has changed.
+_read: dict[Path, tuple[tuple[int, int, int], Layout | BrokenLayout]] = {}
+
+
+def layouts(folder: Path | None = None) -> dict[str, Layout | BrokenLayout]:
+    """Return the layouts of a folder, by default the installation's, by id and in order of it."""
+    folder = folder or load_settings().layouts_folder
+    return {path.stem: _layout_of(path) for path in sorted(folder.glob("*.yml"))}
+
+
+def working_layouts(folder: Path | None = None) -> dict[str, Layout]:
+    """Return the layouts that hold."""
+    return {
+        layout_id: layout
+        for layout_id, layout in layouts(folder).items()
+        if isinstance(layout, Layout)
+    }
+
+
+def known_models(folder: Path | None = None) -> dict[str, Model]:
+    """Return every model of the installation by id: the built-in ones and the declared ones."""
+    declared = {
+        layout_id: _model_of(layout)
+        for layout_id, layout in working_layouts(folder).items()
+        if layout.model_id not in models()
+    }
+    return models() | declared
+
+
+def _model_of(layout: Layout) -> Model:
+    """Return the model that a layout is, whose tickets are lines of files."""
+    return Model(
+        model_id=layout.layout_id,
+        title=layout.title,
+        transports=("dropped_files",),
+        framing=Framing(kind="lines"),
+        encoding=layout.tickets.encoding,
+        files=FileDefaults(pattern="*"),
+        guide=layout.guide,
+    )
+
+
+def model_of_broken(layout: BrokenLayout) -> Model:
+    """Return what stands for a model whose layout does not hold: nothing can be read by it."""
+    return Model(
+        model_id=layout.layout_id,
+        title=f"{layout.layout_id}, a layout that does not hold",
+        transports=layout.transports,
+        framing=Framing(kind="lines"),
+        guide=layout.explanation,
+    )
+
+
+def layout_read_by(model_id: str, settings: Mapping[str, Any]) -> str | None:
+    """Return the id of the layout by which an entry of include/pbx.yml is read, if it needs one.
+
+    A declared model is read by its own layout. A built-in one that has no SQL of its own is read by
+    the layout which the entry names, else by the layout that bears the model's name.
+    """
+    model = models().get(model_id)
+    if model is None:
+        return model_id
+    return str(settings.get("layout", model_id)) if model.read_by_layout else None
+
+
+def _layout_of(path: Path) -> Layout | BrokenLayout:
+    try:
+        state = path.stat()
+    except OSError:
+        stamp = (0, 0, 0)  # gone, or not to be read: the reader says which
+    else:
+        stamp = (state.st_mtime_ns, state.st_size, state.st_ino)
+    known = _read.get(path)
+    if known is None or known[0] != stamp:
+        known = _read[path] = (stamp, _checked(path))
+    return known[1]
+
+
+def _checked(path: Path) -> Layout | BrokenLayout:
+    try:
+        layout = read_layout(path)
+        if faults := list(_faults_of_model(layout)):
+            raise LayoutError(path, faults)
+    except LayoutError as error:
+        keys = _top_keys(path)
+        return BrokenLayout(
+            path, tuple(error.faults), _model_named(path, keys), _transports_named(keys)
+        )
+    return layout
+
+
+def _faults_of_model(layout: Layout) -> Iterator[LayoutFault]:
+    built_in = models().get(layout.model_id)
+    readable = ", ".join(model.model_id for model in models().values() if model.read_by_layout)
+    if layout.model is not None and (built_in is None or not built_in.read_by_layout):
+        yield LayoutFault(
+            1, "model", f"is no model that is read by layouts; these are: {readable}", layout.model
+        )
+    elif layout.layout_id in models() and layout.model_id != layout.layout_id:
+        yield LayoutFault(1, "", f"the model {layout.layout_id} is there: choose another file name")
+    elif layout.model is None and built_in is not None and not built_in.read_by_layout:
+        yield LayoutFault(
+            1, "", f"the model {layout.layout_id} has SQL of its own: choose another file name"
+        )
+
+
+def _top_keys(path: Path) -> dict[str, Any]:
+    """Return what can be read of a file that does not hold; nothing of it is trusted."""
+    try:
+        data = path.read_bytes()[: LARGEST_FILE_BYTES + 1]
+        found = yaml.load(data.decode("utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506 - texts only
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) and len(data) <= LARGEST_FILE_BYTES else {}
+
+
+def _model_named(path: Path, keys: dict[str, Any]) -> str | None:
+    if not keys:
+        return None
+    named = keys.get("model", path.stem)
+    built_in = models().get(named) if isinstance(named, str) else None
+    if built_in is not None:
+        return built_in.model_id if built_in.read_by_layout else None
+    return path.stem if "model" not in keys else None
+
+
+def _transports_named(keys: dict[str, Any]) -> tuple[str, ...]:
+    collection = keys.get("collection")
+    if not isinstance(collection, dict):
+        return TRANSPORTS
+    named = [name for name in collection if name in TRANSPORTS]
+    return (*named, *(name for name in TRANSPORTS if name not in named))
