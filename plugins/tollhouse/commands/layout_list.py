@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +12,8 @@ from rich.text import Text
 
 from tollhouse.commands.pbx_check import printable
 from tollhouse.installed_pbxs import Pbx, PbxFileError, load_pbxs
-from tollhouse.layouts.reading import LayoutError, read_layout
+from tollhouse.layouts.declaration import Layout
+from tollhouse.layouts.registry import BrokenLayout, layout_read_by, layouts
 from tollhouse.settings import Settings, load_settings
 
 STATE_STYLES = {"confirmed": "green", "not confirmed": "yellow", "broken": "bold red"}
@@ -25,7 +25,8 @@ class ListedLayout:
 
     Attributes:
         state: ``confirmed``, ``not confirmed`` or ``broken``.
-        kind: of its tickets; empty where the layout is broken, as are the next two.
+        title: what people call it; empty where the layout is broken, as is the next.
+        kind: of its tickets.
         model: the model of PBX whose tickets it reads: itself, unless it says otherwise.
         fault: the first that a broken layout has.
         pbxs: the entries of include/pbx.yml that it reads.
@@ -66,23 +67,19 @@ def run(*, as_json: bool = False) -> int:
 
 def listed_layouts(settings: Settings, pbxs: list[Pbx]) -> list[ListedLayout]:
     """Return every layout of the folder, in order of id."""
+    read_by = {pbx.id: layout_read_by(pbx.model, pbx.settings) for pbx in pbxs}
     return [
-        _listed(path, [pbx for pbx in pbxs if path.stem == layout_of(pbx)])
-        for path in sorted(settings.layouts_folder.glob("*.yml"))
+        _listed(layout, tuple(pbx_id for pbx_id, read in read_by.items() if read == layout_id))
+        for layout_id, layout in layouts(settings.layouts_folder).items()
     ]
 
 
-def layout_of(pbx: Pbx) -> str:
-    """Return the id of the layout that reads the tickets of a PBX, if any layout does."""
-    return str(pbx.settings.get("layout", pbx.model))
-
-
-def _listed(path: Path, pbxs: list[Pbx]) -> ListedLayout:
-    pbx_ids = tuple(pbx.id for pbx in pbxs)
-    try:
-        layout = read_layout(path)
-    except LayoutError as error:
-        return ListedLayout(path.stem, "broken", fault=str(error.faults[0]), pbxs=pbx_ids)
+def _listed(layout: Layout | BrokenLayout, pbx_ids: tuple[str, ...]) -> ListedLayout:
+    if isinstance(layout, BrokenLayout):
+        fault = str(layout.faults[0])
+        return ListedLayout(
+            layout.layout_id, "broken", model=layout.model_id or "", fault=fault, pbxs=pbx_ids
+        )
     return ListedLayout(
         layout.layout_id,
         "confirmed" if layout.confirmed else "not confirmed",
