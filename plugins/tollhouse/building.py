@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ def deploy(settings: Settings, *, with_docs: bool = True, output: TextIO | None 
     """
     with (
         connect(LOADER, settings=settings, autocommit=True) as connection,
-        _alone(connection, settings),
+        build_lock(connection, settings),
     ):
         run_dbt(settings, "seed", output=output)
         run_dbt(settings, "run", output=output)
@@ -114,21 +114,33 @@ def build(settings: Settings, *, dag_run_id: str | None = None) -> BuildResult:
     with connect(LOADER, settings=settings, autocommit=True) as connection:
         if not _batches_wait(connection):
             return BuildResult(None, 0, 0, time.monotonic() - started)
-        with _alone(connection, settings):
-            connection.execute(CLOSE_EMPTY_BATCHES)
-            # Another build may have taken everything while this one waited for the lock.
-            if not _batches_wait(connection):
-                return BuildResult(None, 0, 0, time.monotonic() - started)
-            with connection.transaction():
-                build_id = _only_value(connection.execute(OPEN_BUILD, [dag_run_id]))
-                batches = connection.execute(TAKE_BATCHES, [build_id]).fetchall()
-            run_dbt(
-                settings, "build", "--select", BUILD_SELECTION, "--indirect-selection", "empty",
-                "--exclude-resource-type", "unit_test",
-            )  # fmt: skip
-            with connection.transaction():
-                connection.execute(CLOSE_BATCHES, [build_id])
-                connection.execute(FINISH_BUILD, [build_id])
+        with build_lock(connection, settings):
+            return build_what_waits(connection, settings, dag_run_id=dag_run_id)
+
+
+def build_what_waits(
+    connection: psycopg.Connection, settings: Settings, *, dag_run_id: str | None = None
+) -> BuildResult:
+    """Build the batches that wait, for a holder of the build lock.
+
+    Raises:
+        BuildError: a model or a test fails; the next build takes the same batches again.
+    """
+    started = time.monotonic()
+    connection.execute(CLOSE_EMPTY_BATCHES)
+    # Another build may have taken everything while this one waited for the lock.
+    if not _batches_wait(connection):
+        return BuildResult(None, 0, 0, time.monotonic() - started)
+    with connection.transaction():
+        build_id = _only_value(connection.execute(OPEN_BUILD, [dag_run_id]))
+        batches = connection.execute(TAKE_BATCHES, [build_id]).fetchall()
+    run_dbt(
+        settings, "build", "--select", BUILD_SELECTION, "--indirect-selection", "empty",
+        "--exclude-resource-type", "unit_test",
+    )  # fmt: skip
+    with connection.transaction():
+        connection.execute(CLOSE_BATCHES, [build_id])
+        connection.execute(FINISH_BUILD, [build_id])
     return BuildResult(
         build_id=build_id,
         batch_count=len(batches),
@@ -137,8 +149,19 @@ def build(settings: Settings, *, dag_run_id: str | None = None) -> BuildResult:
     )
 
 
-def run_dbt(settings: Settings, *arguments: str, output: TextIO | None = None) -> None:
+def run_dbt(
+    settings: Settings,
+    *arguments: str,
+    output: TextIO | None = None,
+    session_settings: Mapping[str, str] | None = None,
+) -> None:
     """Run one dbt command of the project and pass its log through.
+
+    Args:
+        settings: The installation.
+        arguments: The command and its options.
+        output: Where the log goes; by default standard output.
+        session_settings: Settings of PostgreSQL for the sessions of this command alone.
 
     Raises:
         BuildError: dbt ends with an error; the message sums up ``run_results.json``.
@@ -156,7 +179,7 @@ def run_dbt(settings: Settings, *arguments: str, output: TextIO | None = None) -
     output = output or sys.stdout
     with subprocess.Popen(  # noqa: S603 - our own environment's dbt, no shell
         command,
-        env=_dbt_environment(settings),
+        env=_dbt_environment(settings, session_settings or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -180,7 +203,7 @@ def dbt_target(settings: Settings) -> Path:
     return settings.var / "dbt" / "target"
 
 
-def _dbt_environment(settings: Settings) -> dict[str, str]:
+def _dbt_environment(settings: Settings, session_settings: Mapping[str, str]) -> dict[str, str]:
     address = urlsplit(settings.role_url(DBT))
     inherited = {
         name: value
@@ -195,13 +218,19 @@ def _dbt_environment(settings: Settings) -> dict[str, str]:
         "TOLLHOUSE_DBT_USER": address.username or "",
         "TOLLHOUSE_DBT_PASSWORD": unquote(address.password or ""),
         "TOLLHOUSE_DBT_APPLICATION": BUILD_APPLICATION,
+        "PGOPTIONS": " ".join(
+            [
+                inherited.get("PGOPTIONS", ""),
+                *(f"-c {name}={value}" for name, value in session_settings.items()),
+            ]
+        ),
         "DBT_TARGET_PATH": str(dbt_target(settings)),
         "DBT_LOG_PATH": str(settings.var / "dbt" / "logs"),
     }
 
 
 @contextmanager
-def _alone(connection: psycopg.Connection, settings: Settings) -> Iterator[None]:
+def build_lock(connection: psycopg.Connection, settings: Settings) -> Iterator[None]:
     """Hold the build lock; end what a killed build left running."""
     with advisory_lock(connection, BUILD_LOCKS, WAREHOUSE):
         _end_orphans(settings)
