@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
+from tollhouse.layouts.collecting import model_of
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.reading import LARGEST_FILE_BYTES, LayoutError, LayoutFault, read_layout
-from tollhouse.pbx import FileDefaults, Framing, Model, models
+from tollhouse.pbx import Framing, Model, models
 from tollhouse.settings import load_settings
 
 TRANSPORTS = ("dropped_files", "remote_files", "spooled_stream", "sql_table", "http_api")
@@ -72,24 +73,11 @@ def working_layouts(folder: Path | None = None) -> dict[str, Layout]:
 def known_models(folder: Path | None = None) -> dict[str, Model]:
     """Return every model of the installation by id: the built-in ones and the declared ones."""
     declared = {
-        layout_id: _model_of(layout)
+        layout_id: model_of(layout)
         for layout_id, layout in working_layouts(folder).items()
         if layout.model_id not in models()
     }
     return models() | declared
-
-
-def _model_of(layout: Layout) -> Model:
-    """Return the model that a layout is, whose tickets are lines of files."""
-    return Model(
-        model_id=layout.layout_id,
-        title=layout.title,
-        transports=("dropped_files",),
-        framing=Framing(kind="lines"),
-        encoding=layout.tickets.encoding,
-        files=FileDefaults(pattern="*"),
-        guide=layout.guide,
-    )
 
 
 def model_of_broken(layout: BrokenLayout) -> Model:
