@@ -20,10 +20,11 @@ from pydantic import (
 
 from tollhouse.layouts.registry import (
     BrokenLayout,
+    find_layout,
+    find_model,
     known_models,
     layout_read_by,
     layouts,
-    model_of_broken,
 )
 from tollhouse.pbx import Model
 
@@ -127,7 +128,7 @@ class Pbx(BaseModel):
     @field_validator("model")
     @classmethod
     def _known_model(cls, value: str) -> str:
-        if _find_model(value) is None:
+        if find_model(value) is None:
             raise ValueError(f"unknown model; known are {', '.join(known_models())}")
         return value
 
@@ -145,14 +146,14 @@ class Pbx(BaseModel):
             raise ValueError("an entry is a mapping of keys to values")
         filled = dict(values)
         filled.setdefault("connection", f"pbx_{values.get('id', '')}")
-        model = _find_model(str(values.get("model")))
+        model = find_model(str(values.get("model")))
         if model is not None:
             filled.setdefault("transport", model.default_transport)
         return filled
 
     @model_validator(mode="after")
     def _possible_transport(self) -> Pbx:
-        model = _find_model(self.model)
+        model = find_model(self.model)
         if model is None:
             raise ValueError(f"the layout {self.model} went away while it was read")
         if self.transport not in model.transports:
@@ -166,7 +167,7 @@ class Pbx(BaseModel):
         layout_id = layout_read_by(self.model, self.settings)
         if layout_id is None:
             return self
-        layout = layouts().get(layout_id)
+        layout = find_layout(layout_id)
         if isinstance(layout, BrokenLayout):
             self._broken_layout = layout
         elif "layout" in self.settings and (layout is None or layout.model_id != self.model):
@@ -209,15 +210,6 @@ class Pbx(BaseModel):
     def idlast_variable(self) -> str:
         """Name of the Airflow Variable that holds its watermark."""
         return f"idlast__{self.id}"
-
-
-def _find_model(model_id: str) -> Model | None:
-    """Return a model, or what stands for it where its layout does not hold."""
-    model = known_models().get(model_id)
-    if model is None:
-        layout = layouts().get(model_id)
-        return model_of_broken(layout) if isinstance(layout, BrokenLayout) else None
-    return model
 
 
 def load_pbxs(path: Path) -> list[Pbx]:

@@ -7,6 +7,7 @@ weeks sees what was edited.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.reading import LARGEST_FILE_BYTES, LayoutError, LayoutFault, read_layout
 from tollhouse.pbx import Framing, Model, models
 from tollhouse.settings import load_settings
+
+#: What an id is: files that are called otherwise cannot be meant by anything.
+LAYOUT_ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 TRANSPORTS = ("dropped_files", "remote_files", "spooled_stream", "sql_table", "http_api")
 
@@ -61,6 +65,22 @@ def layouts(folder: Path | None = None) -> dict[str, Layout | BrokenLayout]:
     return {path.stem: _layout_of(path) for path in sorted(folder.glob("*.yml"))}
 
 
+def find_layout(layout_id: str) -> Layout | BrokenLayout | None:
+    """Return a layout of the installation; None where there is none of that id."""
+    path = load_settings().layouts_folder / f"{layout_id}.yml"
+    return _layout_of(path) if LAYOUT_ID.fullmatch(layout_id) and path.exists() else None
+
+
+def find_model(model_id: str) -> Model | None:
+    """Return a model of the installation, or what stands for it where its layout does not hold."""
+    if model_id in models():
+        return models()[model_id]
+    layout = find_layout(model_id)
+    if isinstance(layout, BrokenLayout):
+        return _model_of_broken(layout)
+    return model_of(layout) if layout is not None and layout.model is None else None
+
+
 def working_layouts(folder: Path | None = None) -> dict[str, Layout]:
     """Return the layouts that hold."""
     return {
@@ -80,17 +100,6 @@ def known_models(folder: Path | None = None) -> dict[str, Model]:
     return models() | declared
 
 
-def model_of_broken(layout: BrokenLayout) -> Model:
-    """Return what stands for a model whose layout does not hold: nothing can be read by it."""
-    return Model(
-        model_id=layout.layout_id,
-        title=f"{layout.layout_id}, a layout that does not hold",
-        transports=layout.transports,
-        framing=Framing(kind="lines"),
-        guide=layout.explanation,
-    )
-
-
 def layout_read_by(model_id: str, settings: Mapping[str, Any]) -> str | None:
     """Return the id of the layout by which an entry of include/pbx.yml is read, if it needs one.
 
@@ -101,6 +110,17 @@ def layout_read_by(model_id: str, settings: Mapping[str, Any]) -> str | None:
     if model is None:
         return model_id
     return str(settings.get("layout", model_id)) if model.read_by_layout else None
+
+
+def _model_of_broken(layout: BrokenLayout) -> Model:
+    """Return what stands for a model whose layout does not hold: nothing can be read by it."""
+    return Model(
+        model_id=layout.layout_id,
+        title=f"{layout.layout_id}, a layout that does not hold",
+        transports=layout.transports,
+        framing=Framing(kind="lines"),
+        guide=layout.explanation,
+    )
 
 
 def _layout_of(path: Path) -> Layout | BrokenLayout:
