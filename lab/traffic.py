@@ -147,6 +147,13 @@ class Call:
         return f"{self.pbx_id}/{self.day:%Y%m%d}/{self.number}"
 
 
+def in_e164(number: str) -> str:
+    """Return a number that is dialled in France as networks write it; short ones as they are."""
+    if number.startswith("00"):
+        return f"+{number[2:]}"
+    return f"+33{number[1:]}" if number.startswith("0") else number
+
+
 def calls_between(site: Site, seed: int, after: datetime, until: datetime) -> list[Call]:
     """Return the calls of a site that ended in (after, until], in the order of their ends."""
     first_day = (after - timedelta(seconds=LONGEST_TALK_SECONDS + 600)).astimezone(site.time_zone)

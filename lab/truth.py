@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,7 @@ class TicketTruth:
         outside_number: the party outside as dialled in France, without any outside-line prefix.
         written_at: when the PBX wrote it.
         ticket: the ticket itself, as sent.
+        line_number: the number of the line, of a carrier that knows lines and no extensions.
     """
 
     call_id: str
@@ -46,6 +47,22 @@ class TicketTruth:
     account_code: str
     written_at: str
     ticket: str
+    line_number: str = ""
+
+    def beside(self, *, ticket: str) -> TicketTruth:
+        """Return what is written next to this ticket and is none: kept and ignored."""
+        return replace(
+            self,
+            source_call_id="",
+            state="ignored",
+            ring_seconds=None,
+            talk_seconds=0,
+            extension="",
+            outside_number="",
+            destination="",
+            account_code="",
+            ticket=ticket,
+        )
 
 
 @dataclass
