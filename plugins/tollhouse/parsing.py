@@ -1,8 +1,8 @@
 """Tickets parsed on trial: the pipeline's own framing and staging SQL, and nothing left behind.
 
 A pbx, a delivery and its tickets are made in a transaction, read back through the staging view of
-the model, and rolled back. Nothing of an installation is touched; keys are negative, so that no
-sequence moves.
+the model, or through a select that is to become one, and rolled back. Nothing of an installation is
+touched; keys are negative, so that no sequence moves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tollhouse.framing import Ticket, frame_file
-from tollhouse.layouts.registry import BrokenLayout, known_models, layouts
+from tollhouse.layouts.registry import BrokenLayout, find_layout, known_models
 from tollhouse.pbx import Model
 
 #: Tickets of one round: a large file is parsed in pieces, so that it needs neither memory nor disk.
@@ -46,6 +46,12 @@ from {staging_view} as parsed
 where parsed.delivery_id = %s
 order by parsed.ordinal
 """
+SELECT_FIELDS = """
+select named.fields
+from {fields} as named
+where named.batch_id = 0 and named.pbx_id = %s
+order by named.ticket_id desc
+"""
 
 
 class ParsingError(Exception):
@@ -70,6 +76,19 @@ class AssumedPbx:
 
 
 @dataclass(frozen=True)
+class StagingSelects:
+    """What reads tickets where no staging view is deployed for them: a layout that is tried out.
+
+    Attributes:
+        tickets: a select with the columns of the contract.
+        fields: a select with ``ticket_id``, ``pbx_id``, ``batch_id`` and ``fields``: all by name.
+    """
+
+    tickets: str
+    fields: str
+
+
+@dataclass(frozen=True)
 class ParsedTicket:
     """A ticket as it came, and as the staging view reads it.
 
@@ -78,11 +97,13 @@ class ParsedTicket:
         body: the ticket verbatim.
         columns: the columns of the contract, in order, as JSON has them: instants in ISO 8601 and
             UTC, exact numbers as text.
+        fields: what stands in each field, by name; None where a staging view reads the ticket.
     """
 
     ordinal: int
     body: str
     columns: dict[str, Any]
+    fields: dict[str, str | None] | None = None
 
     @property
     def state(self) -> str:
@@ -92,7 +113,11 @@ class ParsedTicket:
 
 
 def parse_file(
-    connection: psycopg.Connection, assumed: AssumedPbx, stream: BinaryIO
+    connection: psycopg.Connection,
+    assumed: AssumedPbx,
+    stream: BinaryIO,
+    *,
+    selects: StagingSelects | None = None,
 ) -> Iterator[ParsedTicket]:
     """Yield the tickets of a file, in order, as the staging view of their model reads them.
 
@@ -100,6 +125,7 @@ def parse_file(
         connection: as the role tollhouse_loader, in UTC and in autocommit mode.
         assumed: the pbx they are taken to come from.
         stream: the file, opened in binary mode.
+        selects: what reads them in place of the staging view.
 
     Raises:
         ParsingError: a setting of the pbx does not hold.
@@ -110,7 +136,9 @@ def parse_file(
         raise ParsingError(f"{error}.") from error
     framed = frame_file(stream, model)
     while tickets := list(islice(framed.tickets, ROUND_TICKETS)):
-        yield from parse_tickets(connection, assumed, tickets, header=framed.header)
+        yield from parse_tickets(
+            connection, assumed, tickets, header=framed.header, selects=selects
+        )
 
 
 def parse_tickets(
@@ -119,53 +147,86 @@ def parse_tickets(
     tickets: list[Ticket],
     *,
     header: str | None = None,
+    selects: StagingSelects | None = None,
 ) -> list[ParsedTicket]:
-    """Return framed tickets as the staging view of their model reads them.
+    """Return framed tickets as the staging view of their model reads them, or ``selects``.
 
     Raises:
         ParsingError: the warehouse has no staging view for the model.
     """
-    model_id = assumed.model.model_id
     key = -1 - secrets.randbelow(2**31 - 1)
+    pbx_id = f"on trial {key}"
+    fields: list[dict[str, str | None] | None] = [None] * len(tickets)
     with connection.transaction(force_rollback=True), connection.cursor() as cursor:
-        pbx_id = f"on trial {key}"
-        cursor.execute(
-            INSERT_PBX,
-            [
-                pbx_id,
-                model_id,
-                assumed.transport,
-                assumed.time_zone,
-                assumed.country,
-                list(assumed.trunks),
-                Jsonb(assumed.settings),
-            ],
-        )
-        cursor.execute(INSERT_DELIVERY, [key, pbx_id, model_id, header])
-        with cursor.copy(COPY_TICKETS) as copy:
-            # A file on trial may hold a key twice: its tickets are numbered here and get their
-            # ordinals back below.
-            for number, ticket in enumerate(tickets):
-                received_at = ticket.received_at or assumed.received_at
-                copy.write_row([model_id, key, number, -1 - number, 0, received_at, ticket.body])
-        try:
+        _put(cursor, assumed, tickets, key=key, pbx_id=pbx_id, header=header)
+        if selects is None:
+            rows = _read_by_view(cursor, assumed.model, key)
+        else:
             rows = cursor.execute(
-                sql.SQL(SELECT_PARSED).format(staging_view=staging_view(assumed.model)),
-                [key],
+                sql.SQL(SELECT_PARSED).format(staging_view=_subquery(selects.tickets)), [key]
             ).fetchall()
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-            raise ParsingError(
-                f"The warehouse has no staging view for {model_id}: run `make up`, which deploys "
-                "the dbt project."
-            ) from error
+            named = cursor.execute(
+                sql.SQL(SELECT_FIELDS).format(fields=_subquery(selects.fields)), [pbx_id]
+            )
+            fields = [row[0] for row in named.fetchall()]
     return [
         ParsedTicket(
             ticket.ordinal,
             ticket.body,
             columns | PLACE_NOWHERE | {"ordinal": ticket.ordinal, "pbx_charge_amount": amount},
+            ticket_fields,
         )
-        for ticket, (columns, amount) in zip(tickets, rows, strict=True)
+        for ticket, (columns, amount), ticket_fields in zip(tickets, rows, fields, strict=True)
     ]
+
+
+def _put(
+    cursor: psycopg.Cursor,
+    assumed: AssumedPbx,
+    tickets: list[Ticket],
+    *,
+    key: int,
+    pbx_id: str,
+    header: str | None,
+) -> None:
+    """Put a pbx, a delivery of it and its tickets where staging finds them."""
+    model_id = assumed.model.model_id
+    cursor.execute(
+        INSERT_PBX,
+        [
+            pbx_id,
+            model_id,
+            assumed.transport,
+            assumed.time_zone,
+            assumed.country,
+            list(assumed.trunks),
+            Jsonb(assumed.settings),
+        ],
+    )
+    cursor.execute(INSERT_DELIVERY, [key, pbx_id, model_id, header])
+    with cursor.copy(COPY_TICKETS) as copy:
+        # A file on trial may hold a key twice: its tickets are numbered here and get their
+        # ordinals back from what was framed.
+        for number, ticket in enumerate(tickets):
+            received_at = ticket.received_at or assumed.received_at
+            copy.write_row([model_id, key, number, -1 - number, 0, received_at, ticket.body])
+
+
+def _read_by_view(cursor: psycopg.Cursor, model: Model, key: int) -> list[Any]:
+    try:
+        return cursor.execute(
+            sql.SQL(SELECT_PARSED).format(staging_view=staging_view(model)), [key]
+        ).fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise ParsingError(
+            f"The warehouse has no staging view for {model.model_id}: run `make up`, which deploys "
+            "the dbt project."
+        ) from error
+
+
+def _subquery(select: str) -> sql.Composable:
+    # To psycopg a percent sign begins a parameter.
+    return sql.SQL("({})").format(sql.SQL(select.replace("%", "%%")))
 
 
 def staging_view(model: Model) -> sql.Identifier:
@@ -189,7 +250,7 @@ def known_model(model_id: str) -> Model:
     """
     models = known_models()
     if model_id not in models:
-        layout = layouts().get(model_id)
+        layout = find_layout(model_id)
         if isinstance(layout, BrokenLayout):
             raise ParsingError(layout.explanation)
         raise ParsingError(

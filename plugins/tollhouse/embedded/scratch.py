@@ -1,7 +1,8 @@
 """A small PostgreSQL of its own for commands that only try something, where no warehouse runs.
 
-It holds the migrations and the staging views and no data, and runs while it is used. Making it
-takes some seconds, once, and again when the migrations or the staging models have changed.
+It holds the migrations, where they are needed the staging views, and no data, and runs while it is
+used. Making it takes some seconds, once, and again when the migrations or the staging models have
+changed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,13 @@ DATABASE = "scratch"
 
 
 @contextmanager
-def scratch_warehouse(settings: Settings) -> Iterator[Settings]:
-    """Start the scratch database, up to date, and stop it afterwards; one process at a time."""
+def scratch_warehouse(settings: Settings, *, with_views: bool = True) -> Iterator[Settings]:
+    """Start the scratch database, up to date, and stop it afterwards; one process at a time.
+
+    Args:
+        settings: of the installation; the database lies below its ``var``.
+        with_views: whether the staging views are needed, which take longer than all the rest.
+    """
     folder = settings.var / "scratch"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -34,20 +40,22 @@ def scratch_warehouse(settings: Settings) -> Iterator[Settings]:
         postgres = EmbeddedPostgres(cluster_home(settings.var, "scratch-postgres"), _free_port())
         # A server that a killed command left behind still has its old port.
         postgres.stop()
-        deployed = folder / "deployed"
-        digest = _digest_of_sources(settings)
-        if not deployed.exists() or deployed.read_text(encoding="utf-8") != digest:
+        migrated, deployed = folder / "migrated", folder / "deployed"
+        migrations, views = _digest(_migrations(settings)), _digest(_staging_sources(settings))
+        if _text(migrated) != migrations:
             # A migration that changed cannot be applied over its old self: begin again.
             shutil.rmtree(postgres.home, ignore_errors=True)
+            migrated.unlink(missing_ok=True)
             deployed.unlink(missing_ok=True)
         postgres.start()
         try:
             scratch = _scratch_settings(settings, folder, postgres)
             migrate(scratch)
-            if not deployed.exists():
+            migrated.write_text(migrations, encoding="utf-8")
+            if with_views and _text(deployed) != views:
                 with (folder / "deploy.log").open("w", encoding="utf-8") as log:
                     run_dbt(scratch, "run", "--select", "path:models/staging", output=log)
-                deployed.write_text(digest, encoding="utf-8")
+                deployed.write_text(views, encoding="utf-8")
             yield scratch
         finally:
             postgres.stop()
@@ -61,18 +69,26 @@ def _scratch_settings(settings: Settings, folder: Path, postgres: EmbeddedPostgr
     return replace(settings, var=folder, environment=environment)
 
 
-def _digest_of_sources(settings: Settings) -> str:
+def _migrations(settings: Settings) -> list[Path]:
+    return sorted((settings.include / "sql").glob("*.sql"))
+
+
+def _staging_sources(settings: Settings) -> list[Path]:
     project = settings.project / "dbt_project"
-    sources = [
-        *(settings.include / "sql").glob("*.sql"),
-        *(project / "models" / "staging").rglob("*.sql"),
-        *(project / "macros").rglob("*.sql"),
-    ]
+    models, macros = project / "models" / "staging", project / "macros"
+    return sorted([*models.rglob("*.sql"), *macros.rglob("*.sql")])
+
+
+def _digest(sources: list[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(sources):
+    for path in sources:
         # By its path: a model that moves to another folder is another model.
         digest.update(str(path).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _free_port() -> int:
