@@ -12,15 +12,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from zoneinfo import available_timezones
 
 import psycopg
-from babel import Locale
 from rich.console import Console
 
+from tollhouse.commands.assumptions import (
+    checked_country,
+    checked_time_zone,
+    instant,
+    json_object,
+)
 from tollhouse.decompression import DecompressionError, contents
 from tollhouse.embedded.scratch import scratch_warehouse
 from tollhouse.parsing import (
@@ -32,9 +35,6 @@ from tollhouse.parsing import (
 )
 from tollhouse.settings import Settings, SettingsError, load_settings
 from tollhouse.warehouse import LOADER, WarehouseError, connect
-
-#: Codes that CLDR lists among its territories and that are no country.
-NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 
 
 def run(
@@ -64,11 +64,11 @@ def run(
     """
     assumed = AssumedPbx(
         model=known_model(model),
-        time_zone=_checked_time_zone(timezone),
-        country=_checked_country(country),
-        received_at=_instant(received_at),
+        time_zone=checked_time_zone(timezone),
+        country=checked_country(country),
+        received_at=instant(received_at),
         trunks=tuple(trunks or ()),
-        settings=_json_object(settings_json),
+        settings=json_object(settings_json),
         transport="dropped_files",
     )
     for path in files:
@@ -128,39 +128,3 @@ def _warehouse(
         connect(LOADER, settings=scratch, autocommit=True) as scratch_connection,
     ):
         yield scratch_connection
-
-
-def _checked_time_zone(name: str) -> str:
-    # Names without a region, such as localtime and Factory, mean something else on each machine.
-    if name not in available_timezones() or ("/" not in name and name != "UTC"):
-        raise ParsingError(f"{name!r} is no time zone; write it as in Europe/Paris.")
-    return name
-
-
-def _checked_country(code: str) -> str:
-    is_country = len(code) == 2 and code.isalpha() and code not in NO_COUNTRIES
-    if not is_country or code not in Locale("en").territories:
-        raise ParsingError(f"{code!r} is no country code; write it as in FR.")
-    return code
-
-
-def _instant(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(tz=UTC)
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ParsingError(
-            f"{text!r} is no instant; write it as in 2026-03-01T08:00:00+01:00."
-        ) from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _json_object(text: str) -> dict[str, object]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise ParsingError(f"The settings are no JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise ParsingError("The settings are no JSON object.")
-    return value
