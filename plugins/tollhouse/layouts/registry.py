@@ -71,6 +71,11 @@ def find_layout(layout_id: str) -> Layout | BrokenLayout | None:
     return _layout_of(path) if LAYOUT_ID.fullmatch(layout_id) and path.exists() else None
 
 
+def layout_at(path: Path) -> Layout | BrokenLayout:
+    """Return the layout of a file, wherever it lies."""
+    return _layout_of(path)
+
+
 def find_model(model_id: str) -> Model | None:
     """Return a model of the installation, or what stands for it where its layout does not hold."""
     if model_id in models():
