@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from tollhouse.declared_lines import ends_a_line
 from tollhouse.file_deliveries.recognition import (
     BLOCK_BYTES,
     Beginning,
@@ -17,6 +18,9 @@ from tollhouse.file_deliveries.recognition import (
     rotated_from,
 )
 from tollhouse.landing import KnownDelivery
+from tollhouse.pbx import models
+
+MITEL = models()["mitel_3300"]
 
 
 def known(content: bytes, unit: str = "cdr.log", **described: object) -> KnownDelivery:
@@ -27,7 +31,7 @@ def known(content: bytes, unit: str = "cdr.log", **described: object) -> KnownDe
 
 def content_of(data: bytes, *earlier: KnownDelivery) -> Content:
     stream = io.BytesIO(data)
-    content = digest(stream, len(data), earlier)
+    content = digest(stream, len(data), earlier, ends_a_line(MITEL))
     assert stream.tell() == 0
     return content
 
@@ -50,7 +54,7 @@ def test_the_beginnings_of_a_file_are_digested_on_the_way_to_its_end() -> None:
 
 
 def test_a_file_that_is_shorter_than_it_was_listed_says_so() -> None:
-    assert digest(io.BytesIO(b"abc"), 5, [known(b"abcd")]).size_bytes == 3
+    assert digest(io.BytesIO(b"abc"), 5, [known(b"abcd")], ends_a_line(MITEL)).size_bytes == 3
 
 
 @pytest.mark.parametrize(

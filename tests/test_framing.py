@@ -10,15 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tollhouse.framing import (
-    BLOCK_BYTES,
-    JOIN_WINDOW,
-    PhysicalLine,
-    WrappedLines,
-    decode,
-    frame_file,
-)
+from tollhouse.framing import WrappedLines, decode, frame_file
 from tollhouse.pbx import models
+from tollhouse.physical_lines import BLOCK_BYTES, JOIN_WINDOW, PhysicalLine
 from tollhouse.settings import PROJECT
 
 MITEL = models()["mitel_3300"]

@@ -13,19 +13,22 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from tollhouse import blocks, documents, json_items
+from tollhouse import blocks, declared_lines, documents, json_items
 from tollhouse.decompression import decompressed
 from tollhouse.elements import ElementFile
 from tollhouse.pbx import Framing, Model
+from tollhouse.physical_lines import (
+    JOIN_WINDOW,
+    PhysicalLine,
+    Ticket,
+    decode,
+    split_lines,
+)
+from tollhouse.quoted_lines import QuotedLines
 
-BLOCK_BYTES = 1 << 20
-#: A line that arrives later than this after the one before is no continuation of it.
-JOIN_WINDOW = timedelta(seconds=5)
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: A saved answer of an API is one page of it; what is larger is read as rows.
 LARGEST_ANSWER_BYTES = 64 << 20
 #: Enough of a file to tell a capture of blocks from lines of text.
@@ -38,28 +41,17 @@ TYPES_LINE = re.compile(r'^"?[A-Z]+(\(\d+\))?"?(,"?[A-Z]+(\(\d+\))?"?)*$')
 
 logger = logging.getLogger(__name__)
 
-
-# A tuple and no dataclass: a frozen dataclass costs 0.7 s more per million tickets.
-class Ticket(NamedTuple):
-    r"""One ticket, verbatim.
-
-    Attributes:
-        ordinal: its place in the delivery: byte offset, or the row's key; rises along a delivery.
-        body: its text; bytes that do not decode, and NUL, stand as ``\xNN``.
-        received_at: when it reached this installation, where its transport knows.
-    """
-
-    ordinal: int
-    body: str
-    received_at: datetime | None = None
-
-
-class PhysicalLine(NamedTuple):
-    """A line as it came, without its line end, and where it stood."""
-
-    offset: int
-    data: bytes
-    received_at: datetime | None = None
+__all__ = [
+    "FramedFile",
+    "LineJoiner",
+    "Ticket",
+    "WrappedLines",
+    "decode",
+    "frame_file",
+    "frame_record",
+    "line_joiner",
+    "take_header",
+]
 
 
 @dataclass(frozen=True)
@@ -68,15 +60,6 @@ class FramedFile:
 
     header: str | None
     tickets: Iterator[Ticket]
-
-
-def decode(data: bytes, encoding: str) -> str:
-    r"""Return the text of a ticket; bytes that do not decode, and NUL, become a literal ``\xNN``.
-
-    PostgreSQL stores no NUL in a text.
-    """
-    text = data.decode(encoding, "backslashreplace")
-    return text.replace("\0", "\\x00") if "\0" in text else text
 
 
 def frame_file(
@@ -113,19 +96,15 @@ def frame_file(
         return _frame_documents(stream, model, start_offset, header)
     if framing.kind == "elements":
         return _frame_elements(stream, model, start_offset, name)
-    lines = split_lines(stream, start_offset=start_offset, maximum_bytes=framing.maximum_bytes)
+    if framing.has_declared_head:
+        return _frame_below_head(stream, model, start_offset)
     if framing.kind == "json_rows":
-        source = model.table or model.api
-        key = source.key if source else None
-        if framing.answer_list and not start_offset:
-            rows = _rows_of_answer(stream, framing.answer_list, model.encoding)
-            if rows is not None:
-                return FramedFile(None, _keyed(rows, key))
-            stream.seek(0)
-        return FramedFile(None, _json_rows(lines, key, model.encoding))
+        return _frame_rows(stream, model, start_offset)
+    lines = declared_lines.read_lines(stream, model, start_offset=start_offset)
+    encoding = declared_lines.text_encoding(model)
     if framing.kind == "header_lines" and not start_offset:
-        header, lines = take_header(lines, framing, model.encoding)
-    return FramedFile(header, _tickets(lines, framing, model.encoding))
+        header, lines = take_header(lines, framing, encoding)
+    return FramedFile(header, _tickets(lines, framing, encoding))
 
 
 def frame_record(data: bytes, model: Model) -> Iterator[Ticket]:
@@ -142,6 +121,29 @@ def frame_record(data: bytes, model: Model) -> Iterator[Ticket]:
         yield from _tickets_of_documents(documents.split(data), model)
         return
     yield Ticket(0, decode(blocks.content(data), model.encoding))
+
+
+def _frame_below_head(stream: BinaryIO, model: Model, start_offset: int) -> FramedFile:
+    """Take apart a file whose head is declared, which is read again also where it has grown.
+
+    Its head may not have been whole when it was read before.
+    """
+    framing, encoding = model.framing, declared_lines.text_encoding(model)
+    if start_offset:
+        stream.seek(0)
+    lines = declared_lines.read_lines(stream, model, keep_blank=True)
+    skipped, lines = declared_lines.take_skipped(lines, framing, encoding)
+    header, tickets = declared_lines.take_header(
+        skipped, _tickets(lines, framing, encoding), framing
+    )
+    first = next(tickets, None)
+    if first is None:
+        return FramedFile(header, iter(()))
+    if first.ordinal >= start_offset:
+        return FramedFile(header, chain([first], tickets))
+    stream.seek(start_offset)
+    lines = declared_lines.read_lines(stream, model, start_offset=start_offset)
+    return FramedFile(header, _tickets(lines, framing, encoding))
 
 
 def _frame_documents(
@@ -218,50 +220,6 @@ def _tickets_of_blocks(stream: BinaryIO, start_offset: int, model: Model) -> Ite
         yield Ticket(offset, decode(blocks.content(data), model.encoding))
 
 
-def split_lines(
-    stream: BinaryIO, *, start_offset: int = 0, maximum_bytes: int = 65_536
-) -> Iterator[PhysicalLine]:
-    """Yield the lines of a stream that are not blank; CR LF, LF and CR all end a line.
-
-    A line longer than ``maximum_bytes`` comes in pieces of that size, so that a file without a
-    single line end does not fill the memory; no byte is lost. A byte order mark at the head of the
-    file belongs to no line.
-    """
-    offset = start_offset
-    rest = b""
-    if not start_offset:
-        rest = stream.read(len(BYTE_ORDER_MARK))
-        if rest == BYTE_ORDER_MARK:
-            rest, offset = b"", len(BYTE_ORDER_MARK)
-    while block := stream.read(BLOCK_BYTES):
-        lines = (rest + block).splitlines(keepends=True)
-        # The last line may go on in the next block; a CR at its very end may be half of a CR LF.
-        rest = lines.pop() if not lines[-1].endswith(b"\n") else b""
-        for line in lines:
-            yield from cut_line(PhysicalLine(offset, line), maximum_bytes)
-            offset += len(line)
-        while len(rest) > maximum_bytes + 1:
-            yield PhysicalLine(offset, rest[:maximum_bytes])
-            offset += maximum_bytes
-            rest = rest[maximum_bytes:]
-    # Several lines only where the whole file is no longer than a byte order mark.
-    for line in rest.splitlines(keepends=True):
-        yield from cut_line(PhysicalLine(offset, line), maximum_bytes)
-        offset += len(line)
-
-
-def cut_line(line: PhysicalLine, maximum_bytes: int) -> Iterator[PhysicalLine]:
-    """Yield a line without its line end: nothing if it is blank, in pieces if it is too long."""
-    data = line.data.rstrip(b"\r\n")
-    if len(data) <= maximum_bytes:
-        if data and not data.isspace():
-            yield line._replace(data=data)
-        return
-    for start in range(0, len(data), maximum_bytes):
-        piece = data[start : start + maximum_bytes]
-        yield PhysicalLine(line.offset + start, piece, line.received_at)
-
-
 class WrappedLines:
     """Joins the lines of a port that wraps: what fills the width exactly goes on in the next line.
 
@@ -319,10 +277,20 @@ class WrappedLines:
         return not (self._starts_ticket and self._starts_ticket.match(text))
 
 
+LineJoiner = WrappedLines | QuotedLines
+
+
+def line_joiner(framing: Framing, encoding: str) -> LineJoiner:
+    """Return what joins the lines of which a ticket may have several."""
+    if framing.quoting is not None:
+        return QuotedLines(framing, framing.quoting, encoding)
+    return WrappedLines(framing, encoding)
+
+
 def _tickets(lines: Iterator[PhysicalLine], framing: Framing, encoding: str) -> Iterator[Ticket]:
-    wrapped = WrappedLines(framing, encoding)
-    yield from wrapped.tickets(lines)
-    yield from wrapped.release()
+    joiner = line_joiner(framing, encoding)
+    yield from joiner.tickets(lines)
+    yield from joiner.release()
 
 
 def take_header(
@@ -352,6 +320,19 @@ def take_header(
 def _chain(first: PhysicalLine, others: Iterator[PhysicalLine]) -> Iterator[PhysicalLine]:
     yield first
     yield from others
+
+
+def _frame_rows(stream: BinaryIO, model: Model, start_offset: int) -> FramedFile:
+    """Take apart a file of JSON: rows, one a line, or a whole answer of an API."""
+    source, list_name = model.table or model.api, model.framing.answer_list
+    key = source.key if source else None
+    if list_name and not start_offset:
+        rows = _rows_of_answer(stream, list_name, model.encoding)
+        if rows is not None:
+            return FramedFile(None, _keyed(rows, key))
+        stream.seek(0)
+    lines = declared_lines.read_lines(stream, model, start_offset=start_offset)
+    return FramedFile(None, _json_rows(lines, key, declared_lines.text_encoding(model)))
 
 
 def _json_rows(lines: Iterator[PhysicalLine], key: str | None, encoding: str) -> Iterator[Ticket]:

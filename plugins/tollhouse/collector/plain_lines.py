@@ -11,6 +11,7 @@ from tollhouse.collector.segment import TERMINATED
 from tollhouse.collector.spool import SpoolRecord
 from tollhouse.framing import decode
 from tollhouse.pbx import Model
+from tollhouse.quoted_lines import OpenValues
 
 
 class PlainLines:
@@ -20,6 +21,8 @@ class PlainLines:
         self._width = model.framing.wrap_columns
         self._maximum_bytes = model.framing.maximum_bytes
         self._encoding = model.encoding
+        quoting = model.framing.quoting
+        self._open_values = OpenValues(quoting) if quoting else None
 
     def bundle(self, records: list[SpoolRecord]) -> Bundle | None:
         """Return the tickets, or None unless every record is one line that cannot go on.
@@ -36,6 +39,8 @@ class PlainLines:
         joined = b"\n".join(lines)
         is_blank_among_them = not all(map(bytes.strip, lines))
         if is_blank_among_them or b"\r" in joined or joined.count(b"\n") != len(lines) - 1:
+            return None
+        if self._open_values is not None and self._open_values.may_open(joined):
             return None
         # No line end is part of a character in any encoding that a PBX writes lines in.
         bodies = decode(joined, self._encoding).split("\n")

@@ -17,15 +17,10 @@ from tollhouse.bundles import Bundle, bundled
 from tollhouse.collector.plain_lines import PlainLines
 from tollhouse.collector.segment import CUT_BY_DISCONNECT, ENDED, PIECE
 from tollhouse.collector.spool import SpoolRecord
-from tollhouse.framing import (
-    PhysicalLine,
-    Ticket,
-    WrappedLines,
-    cut_line,
-    decode,
-    frame_record,
-)
+from tollhouse.declared_lines import record_of
+from tollhouse.framing import Ticket, decode, frame_record, line_joiner
 from tollhouse.pbx import Model
+from tollhouse.physical_lines import PhysicalLine, cut_line
 
 #: A line that may go on is complete at this age; more than the joining window, because what arrived
 #: within the window reaches the disk a little later.
@@ -75,7 +70,8 @@ class SpooledTickets:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        is_of_lines = model.framing.kind not in WHOLE_RECORD_KINDS
+        framing = model.framing
+        is_of_lines = framing.kind not in WHOLE_RECORD_KINDS and framing.record_end is None
         self._plain_lines = PlainLines(model) if is_of_lines else None
         self._joiners: dict[int, _Joiner] = {}
         self._holding: set[int] = set()
@@ -159,43 +155,52 @@ class SpooledTickets:
 
 
 def _joiner_of(model: Model) -> _Joiner:
-    return _Pieces(model) if model.framing.kind in WHOLE_RECORD_KINDS else _Lines(model)
+    if model.framing.kind in WHOLE_RECORD_KINDS:
+        return _Pieces(model)
+    record_end = model.framing.record_end
+    return _Lines(model) if record_end is None else _Records(model, record_end)
 
 
 class _Lines:
-    """Physical lines; those of a port that wraps are joined."""
+    """Physical lines; those of a port that wraps are joined, and those of a quoted value."""
 
     complete_after = LINE_COMPLETE_AFTER
 
     def __init__(self, model: Model) -> None:
-        self._wrapped = WrappedLines(model.framing, model.encoding)
+        self._joiner = line_joiner(model.framing, model.encoding)
         self._encoding = model.encoding
         self._maximum_bytes = model.framing.maximum_bytes
 
     @property
     def held_since(self) -> datetime | None:
-        held = self._wrapped.held
+        held = self._joiner.held
         return None if held is None else held.received_at
 
     def whole_ticket(self, record: SpoolRecord) -> Ticket | None:
-        data = record.data.rstrip(b"\r\n")
-        if not self._is_one_line(data) or not self._wrapped.is_whole(data):
+        data = self._content(record.data)
+        if not self._is_one_line(data) or not self._joiner.is_whole(data):
             return None
         return Ticket(record.offset, decode(data, self._encoding), record.arrived_at)
 
     def tickets(self, record: SpoolRecord) -> Iterator[Ticket]:
-        return self._wrapped.tickets(self._lines_of(record))
+        return self._joiner.tickets(self._lines_of(record))
 
     def cut(self, record: SpoolRecord) -> tuple[list[Ticket], list[Ticket]]:
         """Take the last record; its last line is cut unless it is blank or its line end began."""
         tickets = [*self.tickets(record), *self.release()]
-        behind_line_end = record.data.replace(b"\r", b"\n").rpartition(b"\n")[2]
-        if not behind_line_end.strip():
+        if not self._behind_last_end(record.data).strip():
             return tickets, []
         return tickets[:-1], tickets[-1:]
 
     def release(self) -> Iterator[Ticket]:
-        return self._wrapped.release()
+        return self._joiner.release()
+
+    def _content(self, data: bytes) -> bytes:
+        """Return what a record says, without what ends it."""
+        return data.rstrip(b"\r\n")
+
+    def _behind_last_end(self, data: bytes) -> bytes:
+        return data.replace(b"\r", b"\n").rpartition(b"\n")[2]
 
     def _is_one_line(self, data: bytes) -> bool:
         return (
@@ -214,6 +219,27 @@ class _Lines:
         for piece in record.data.splitlines(keepends=True):
             yield from cut_line(PhysicalLine(offset, piece, record.arrived_at), self._maximum_bytes)
             offset += len(piece)
+
+
+class _Records(_Lines):
+    """Records that another byte than a line end ends; line ends may stand within."""
+
+    def __init__(self, model: Model, record_end: bytes) -> None:
+        super().__init__(model)
+        self._record_end = record_end
+
+    def _content(self, data: bytes) -> bytes:
+        return record_of(data, self._record_end)
+
+    def _behind_last_end(self, data: bytes) -> bytes:
+        return data.rpartition(self._record_end)[2]
+
+    def _is_one_line(self, data: bytes) -> bool:
+        return 0 < len(data) <= self._maximum_bytes and not data.isspace()
+
+    def _lines_of(self, record: SpoolRecord) -> Iterator[PhysicalLine]:
+        data = self._content(record.data)
+        return cut_line(PhysicalLine(record.offset, data, record.arrived_at), self._maximum_bytes)
 
 
 class _Pieces:

@@ -32,7 +32,7 @@ def in_order(pbx: Pbx, files: Iterable[File]) -> list[File]:
 def is_of(pbx: Pbx, file: FileToDeliver, interval: Interval) -> bool:
     """Whether a file is of the interval: by the time in its name, or by its own."""
     written_at = file.modified_at
-    defaults = pbx.known_model.files
+    defaults = pbx.known_model.files_of(pbx.transport)
     pattern = defaults.name_time_pattern if defaults is not None else None
     match = re.search(pattern, uncompressed_name(file.unit)) if pattern else None
     if match:

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import BinaryIO, Generic, NamedTuple, cast
 
 from tollhouse.bundles import Bundle
+from tollhouse.declared_lines import ends_a_line
 from tollhouse.decompression import LONGEST_MAGIC_BYTES, Member, is_compressed, unpacked
 from tollhouse.file_deliveries.listing import File, FileToDeliver
 from tollhouse.file_deliveries.recognition import (
@@ -64,7 +65,7 @@ def deliver(
         put_away: what is to be done with a file that has landed, after the commit; an OSError of it
             is a warning.
     """
-    files_of_model = request.pbx.known_model.files
+    files_of_model = request.pbx.known_model.files_of(request.pbx.transport)
     are_whole = files_of_model is not None and files_of_model.complete == "renamed"
     delivering = _Delivering(request, progress, put_away, are_whole)
     for chunk in _chunks(files):
@@ -154,7 +155,7 @@ class _Delivering(Generic[File]):
             if file.size_bytes <= SMALL_FILE_BYTES:
                 data = opened.read(file.size_bytes)
                 if not is_compressed(data):
-                    content = digest(io.BytesIO(data), file.size_bytes, past.earlier)
+                    content = self._digest(io.BytesIO(data), file, past.earlier)
                     if self._is_as_listed(file, content) and self._is_whole(file, content):
                         self.small.append(_SmallFile(file, data, content, past))
                         self.small_bytes += len(data)
@@ -169,6 +170,11 @@ class _Delivering(Generic[File]):
             stream.seek(0)
             deliver = self._deliver_compressed if is_compressed(head) else self._deliver_large
             yield from deliver(file, stream, past)
+
+    def _digest(
+        self, stream: BinaryIO, file: FileToDeliver, earlier: Iterable[KnownDelivery]
+    ) -> Content:
+        return digest(stream, file.size_bytes, earlier, ends_a_line(self.request.pbx.known_model))
 
     def _is_as_listed(self, file: FileToDeliver, content: Content) -> bool:
         """Whether a file can land: nobody wrote to it meanwhile."""
@@ -219,7 +225,7 @@ class _Delivering(Generic[File]):
     def _deliver_large(
         self, file: File, stream: BinaryIO, past: _Past
     ) -> Iterator[DeliveryTickets]:
-        content = digest(stream, file.size_bytes, past.earlier)
+        content = self._digest(stream, file, past.earlier)
         if not (self._is_as_listed(file, content) and self._is_whole(file, content)):
             return
         same = self.request.known.with_contents([content.sha256]).get(content.sha256, [])
@@ -231,7 +237,7 @@ class _Delivering(Generic[File]):
         self, file: File, stream: BinaryIO, past: _Past
     ) -> Iterator[HandedOver]:
         """Yield a compressed file, which has no tickets of its own, and then the files in it."""
-        content = digest(stream, file.size_bytes, ())
+        content = self._digest(stream, file, ())
         same = self.request.known.with_contents([content.sha256]).get(content.sha256, [])
         own = next((known for known in same if known.unit == file.unit), None)
         generation = own.generation if own else (past.before.generation if past.before else 0) + 1

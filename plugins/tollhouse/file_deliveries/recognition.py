@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 BLOCK_BYTES = 1 << 20
-LINE_ENDS = (b"\n", b"\r")
+#: So much of an end shows whether a line ends there, whatever ends lines.
+TAIL_BYTES = 8
 #: A number or a date that a log got at its end, or before its suffix.
 ROTATED = re.compile(r"(?P<name>.+?)[-._~]\d[-._\dT]*(?P<suffix>\.[A-Za-z]+)?$")
 
@@ -78,37 +79,44 @@ class Reading:
     is_replaced: bool = False
 
 
-def digest(stream: BinaryIO, size_bytes: int, earlier: Iterable[KnownDelivery]) -> Content:
+def digest(
+    stream: BinaryIO,
+    size_bytes: int,
+    earlier: Iterable[KnownDelivery],
+    ends_a_line: Callable[[bytes], bool],
+) -> Content:
     """Read a file to its end for its digests; it stands at its beginning again afterwards.
 
     Args:
         stream: the file, at its beginning.
         size_bytes: its size; a file that holds less has been cut since, which its content tells.
         earlier: deliveries that it may go on from.
+        ends_a_line: tells by the last bytes of a file whether it ends with a line.
     """
     whole = hashlib.sha256()
     beginnings: dict[int, Beginning] = {}
-    read_bytes, last = 0, b""
+    read_bytes, tail = 0, b""
     sizes = {one.size_bytes for one in earlier if one.size_bytes}
     for size in sorted(size for size in sizes if size < size_bytes):
-        count, last = _read_into(whole, stream, size - read_bytes)
+        count, tail = _read_into(whole, stream, size - read_bytes, tail)
         read_bytes += count
         if read_bytes == size:
-            beginnings[size] = Beginning(whole.hexdigest(), last in LINE_ENDS)
-    count, last = _read_into(whole, stream, size_bytes - read_bytes)
+            beginnings[size] = Beginning(whole.hexdigest(), ends_a_line(tail))
+    count, tail = _read_into(whole, stream, size_bytes - read_bytes, tail)
     stream.seek(0)
-    ends_a_line = last in LINE_ENDS or not count
-    return Content(read_bytes + count, whole.hexdigest(), beginnings, ends_a_line)
+    return Content(
+        read_bytes + count, whole.hexdigest(), beginnings, not count or ends_a_line(tail)
+    )
 
 
-def _read_into(digest: _Hash, stream: BinaryIO, size_bytes: int) -> tuple[int, bytes]:
-    """Feed so many bytes to a digest; return how many there were, and the last one."""
-    left, last = size_bytes, b""
+def _read_into(digest: _Hash, stream: BinaryIO, size_bytes: int, tail: bytes) -> tuple[int, bytes]:
+    """Feed so many bytes to a digest; return how many there were, and the last few so far."""
+    left = size_bytes
     while left > 0 and (block := stream.read(min(left, BLOCK_BYTES))):
         digest.update(block)
         left -= len(block)
-        last = block[-1:]
-    return size_bytes - left, last
+        tail = (tail + block[-TAIL_BYTES:])[-TAIL_BYTES:]
+    return size_bytes - left, tail
 
 
 def rotated_from(unit: str) -> str | None:

@@ -36,7 +36,7 @@ class _Content(NamedTuple):
 
 def remedy(pbx: Pbx) -> str:
     """Return what to look at in the PBX when no file comes, or none with a ticket."""
-    files = pbx.known_model.files
+    files = pbx.known_model.files_of(pbx.transport)
     own = files.remedy if files else ""
     return "Make a call and look again. " + (
         own or "The set-up guide (docs/pbx.md) says what must be switched on in the PBX."

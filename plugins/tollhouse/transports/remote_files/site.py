@@ -103,9 +103,10 @@ def site_of(pbx: Pbx, connection: PbxConnection, settings: Settings) -> Site:
 
 def file_defaults(pbx: Pbx) -> FileDefaults:
     """Return which files a PBX writes."""
-    if pbx.known_model.files is None:
+    files = pbx.known_model.files_of("remote_files")
+    if files is None:
         raise SourceError(f"{pbx.id}: model {pbx.model} is not read from files.")
-    return pbx.known_model.files
+    return files
 
 
 def _one_of(pbx: Pbx, name: str, default: str, possible: tuple[str, ...]) -> str:
