@@ -2,7 +2,7 @@
 
 **The layout of the tickets (V1, V2) is not public.** Tollhouse collects every line, keeps it as it
 came and rejects it with the reason `layout_not_confirmed`: nothing is guessed, nothing is billed,
-nothing is lost. When the layout is known, what was kept is read again. See *Send in a capture*.
+nothing is lost. When the layout is known, what was kept is read again. See *Reading the tickets*.
 
 There are two ways. In **real time** the PBX is the server: a gateway in it (TCP to X.25) joins a
 port to its ticket server, MUFACT, which sends a ticket when a call ends. There is no login.
@@ -68,6 +68,23 @@ program fetched are read from a folder (`transport: dropped_files`, `settings: {
 
 Not known, and so they hold no price, number or time as far as Tollhouse is concerned: `tollhouse
 reconcile` counts them as rejected.
+
+## Reading the tickets
+
+`include/layouts/aastra_a5000_v1.yml` and `aastra_a5000_v2.yml` are templates, one for each output
+format: they say what is known and claim nothing. The entry names the one that is to read its
+tickets:
+
+    settings:
+      layout: aastra_a5000_v2
+
+Nothing is read until that layout is filled in and says `confirmed: true`:
+
+1. `tollhouse layout draft FILE` looks at a stretch of the capture and writes a first version;
+2. put its `tickets` and `columns` into the template;
+3. `tollhouse layout check aastra_a5000_v2 FILE…` shows what would be parsed, rejected and ignored;
+4. `confirmed: true` reads tickets from now on;
+5. `tollhouse replay --pbx nantes_depot --since 2026-10-01` reads what was kept.
 
 ### Send in a capture
 

@@ -3,7 +3,7 @@
 **The frame of a call ticket is not public.** Tollhouse records what the link says, keeps it as it
 came and rejects it with the reason `layout_not_confirmed`: nothing is guessed, nothing is billed,
 nothing is lost. **To account for calls, use the model alcatel_oxe instead**: the same PBX gives the
-same calls there. This model is for making a capture, see *Send in a capture*.
+same calls there. This model is for making a capture; what to do with it: *Reading the tickets*.
 
 The Alcatel Hospitality Link joins the PBX to the computer of a front office, over V24 or, since
 release 4.1, over IP. Each frame begins with its type (`A` is a check-in, `R` the reply of the PBX)
@@ -41,6 +41,17 @@ the address and port of the connection, and `allowed_peers` names the address of
 
 Not known, and so they hold no price, number or time as far as Tollhouse is concerned: `tollhouse
 reconcile` counts them as rejected.
+
+## Reading the tickets
+
+`include/layouts/alcatel_oxe_ahl.yml` is a template: it takes the type of a frame from the rest and
+claims nothing else. Nothing is read until it is filled in and says `confirmed: true`:
+
+1. `tollhouse layout draft FILE` looks at a stretch of the capture and writes a first version;
+2. put its `tickets` and `columns` into the template;
+3. `tollhouse layout check alcatel_oxe_ahl FILE…` shows what would be parsed, rejected and ignored;
+4. `confirmed: true` reads tickets from now on;
+5. `tollhouse replay --pbx cannes_palace --since 2026-10-01` reads what was kept.
 
 ### Send in a capture
 

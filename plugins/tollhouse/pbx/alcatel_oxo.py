@@ -2,8 +2,8 @@ r"""Alcatel-Lucent OXO (OmniPCX Office, OXO Connect): XML files of the OLD drive
 
 **The names of the fields in these files are not public.** Tollhouse collects every ticket, keeps it
 as it came and rejects it with the reason `layout_not_confirmed`: nothing is guessed, nothing is
-billed, nothing is lost. When the layout is known, what was kept is read again. See *Send in a
-capture*.
+billed, nothing is lost. When the layout is known, what was kept is read again. See *Reading the
+tickets*.
 
 The PBX keeps tickets for a program of its manufacturer, the OLD driver (OHL driver on its own
 pages). That runs on a PC with Windows, asks the PBX over HTTP and FTP, and writes files named
@@ -90,6 +90,20 @@ Not known from any public text, and so they hold no price, number or time as far
 concerned: `tollhouse reconcile` counts them as rejected. The printed statement of the same PBX has
 the user charged, direction, line, date, time, duration, ring time, number, units and cost, account
 code and facilities such as transfer.
+
+## Reading the tickets
+
+`include/layouts/alcatel_oxo.yml` is a layout of the likely element names, in one place, each marked
+as confirmed or inferred. It is not confirmed, so every ticket stays rejected until you have held it
+against a file of yours:
+
+1. `tollhouse layout draft FILE` names every element of a file and what its values look like;
+2. correct names, formats and codes in the layout;
+3. `tollhouse layout check alcatel_oxo FILE…` shows what would be parsed, rejected and ignored;
+4. `confirmed: true` in the layout reads tickets from now on;
+5. `tollhouse replay --pbx quimper_office --since 2026-10-01` reads what was kept.
+
+An entry of another layout than this names it: `settings: {layout: our_oxo}`.
 
 ### Send in a capture
 

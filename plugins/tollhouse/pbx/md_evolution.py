@@ -2,7 +2,7 @@
 
 **The layout of the tickets is not public.** Tollhouse collects every line, keeps it as it came and
 rejects it with the reason `layout_not_confirmed`: nothing is guessed, nothing is billed, nothing is
-lost. When the layout is known, what was kept is read again. See *Send in a capture*.
+lost. When the layout is known, what was kept is read again. See *Reading the tickets*.
 
 ## In the PBX
 
@@ -34,6 +34,24 @@ connection.
 
 Not known, and so they hold no price, number or time as far as Tollhouse is concerned: `tollhouse
 reconcile` counts them as rejected.
+
+## Reading the tickets
+
+`include/layouts/md_evolution_cal3.yml` and `md_evolution_cal4.yml` are templates: they say what is
+known and claim nothing. The entry names the one that is to read its tickets:
+
+    settings:
+      layout: md_evolution_cal4
+
+Nothing is read until that layout is filled in and says `confirmed: true`:
+
+1. `tollhouse layout draft FILE` looks at a stretch of the capture and writes a first version;
+2. put its `tickets` and `columns` into the template;
+3. `tollhouse layout check md_evolution_cal4 FILE…` shows what would be parsed, rejected, ignored;
+4. `confirmed: true` reads tickets from now on;
+5. `tollhouse replay --pbx pau_mill --since 2026-10-01` reads what was kept.
+
+An MX-ONE with a format of its own needs a layout of its own, named likewise.
 
 ### Send in a capture
 
