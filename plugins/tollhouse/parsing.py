@@ -47,10 +47,9 @@ where parsed.delivery_id = %s
 order by parsed.ordinal
 """
 SELECT_FIELDS = """
-select named.fields
+select named.ticket_id, named.fields
 from {fields} as named
 where named.batch_id = 0 and named.pbx_id = %s
-order by named.ticket_id desc
 """
 
 
@@ -156,7 +155,7 @@ def parse_tickets(
     """
     key = -1 - secrets.randbelow(2**31 - 1)
     pbx_id = f"on trial {key}"
-    fields: list[dict[str, str | None] | None] = [None] * len(tickets)
+    fields: dict[int, dict[str, str | None]] = {}
     with connection.transaction(force_rollback=True), connection.cursor() as cursor:
         _put(cursor, assumed, tickets, key=key, pbx_id=pbx_id, header=header)
         if selects is None:
@@ -168,16 +167,21 @@ def parse_tickets(
             named = cursor.execute(
                 sql.SQL(SELECT_FIELDS).format(fields=_subquery(selects.fields)), [pbx_id]
             )
-            fields = [row[0] for row in named.fetchall()]
+            fields = dict(named.fetchall())
     return [
         ParsedTicket(
             ticket.ordinal,
             ticket.body,
             columns | PLACE_NOWHERE | {"ordinal": ticket.ordinal, "pbx_charge_amount": amount},
-            ticket_fields,
+            fields.get(_ticket_id(number)),
         )
-        for ticket, (columns, amount), ticket_fields in zip(tickets, rows, fields, strict=True)
+        for number, (ticket, (columns, amount)) in enumerate(zip(tickets, rows, strict=True))
     ]
+
+
+def _ticket_id(number: int) -> int:
+    """Return the id that a ticket has on trial: below zero, where no sequence gives any."""
+    return -1 - number
 
 
 def _put(
@@ -209,7 +213,7 @@ def _put(
         # ordinals back from what was framed.
         for number, ticket in enumerate(tickets):
             received_at = ticket.received_at or assumed.received_at
-            copy.write_row([model_id, key, number, -1 - number, 0, received_at, ticket.body])
+            copy.write_row([model_id, key, number, _ticket_id(number), 0, received_at, ticket.body])
 
 
 def _read_by_view(cursor: psycopg.Cursor, model: Model, key: int) -> list[Any]:
