@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.staging_sql import with_staging_macros
+from tollhouse.layouts.grouping import compiled, layouts_by_model
+from tollhouse.layouts.registry import layouts
+from tollhouse.layouts.views import fields_view, tickets_view
 from tollhouse.pbx import models
 from tollhouse.settings import PROJECT
 
 DBT_MODELS = PROJECT / "dbt_project" / "models"
+WITH_OWN_SQL = sorted(model.model_id for model in models().values() if not model.read_by_layout)
+READ_BY_LAYOUT = sorted(set(models()) - set(WITH_OWN_SQL))
 GRAB_BAGS = re.compile(r"(^|/)(utils?|helpers?|common|misc)(\.py|/)")
 
 
@@ -81,14 +86,24 @@ def test_the_collector_runs_without_airflow() -> None:
         assert not any(name.startswith("airflow") for name in imported_modules(path)), path.name
 
 
+def views_of_layouts() -> dict[str, str]:
+    """Return the views that are made of the layouts which are shipped."""
+    shipped = layouts(PROJECT / "include" / "layouts")
+    groups = layouts_by_model(shipped, compiled(shipped)).values()
+    return {f"tickets of {group.model_id}": tickets_view(group) for group in groups} | {
+        f"fields of {group.model_id}": fields_view(group) for group in groups
+    }
+
+
 def test_staging_reads_only_sources() -> None:
-    for path in sql_files("staging"):
-        references, sources = relations_named(with_staging_macros(path.read_text(encoding="utf-8")))
-        assert not references, f"{path.name} refers to {references}"
-        assert sources, f"{path.name} reads nothing"
-        assert {schema for schema, _ in sources} <= {"raw", "directory"}, path.name
+    written = {path.name: path.read_text(encoding="utf-8") for path in sql_files("staging")}
+    for name, text in (written | views_of_layouts()).items():
+        references, sources = relations_named(with_staging_macros(text))
+        assert not references, f"{name} refers to {references}"
+        assert sources, f"{name} reads nothing"
+        assert {schema for schema, _ in sources} <= {"raw", "directory"}, name
         tables = {table for schema, table in sources if schema == "directory"}
-        assert tables <= {"current_pbxs", "pbxs"}, f"{path.name} reads directory.{tables}"
+        assert tables <= {"current_pbxs", "pbxs"}, f"{name} reads directory.{tables}"
 
 
 def test_marts_never_read_staging_or_raw() -> None:
@@ -104,7 +119,7 @@ def test_only_the_contract_model_reads_staging() -> None:
         assert not staging or path.stem == "int_tickets__staged", f"{path.name} reads {staging}"
 
 
-@pytest.mark.parametrize("model_id", sorted(models()))
+@pytest.mark.parametrize("model_id", WITH_OWN_SQL)
 def test_every_model_of_the_registry_has_its_four_places(model_id: str) -> None:
     union, _ = relations_read(DBT_MODELS / "intermediate" / "int_tickets__staged.sql")
     places = {
@@ -125,11 +140,19 @@ def test_every_model_of_the_registry_has_its_four_places(model_id: str) -> None:
     assert [place for place, is_there in places.items() if not is_there] == []
 
 
+@pytest.mark.parametrize("model_id", READ_BY_LAYOUT)
+def test_a_model_that_is_read_by_layouts_has_a_view_that_is_made_of_them(model_id: str) -> None:
+    assert models()[model_id].guide
+    assert (PROJECT / "tests" / "samples" / model_id / "expected.csv").exists()
+    assert not (DBT_MODELS / "staging" / model_id).exists()
+    assert f"tickets of {model_id}" in views_of_layouts()
+
+
 def test_the_contract_unites_no_model_that_the_registry_does_not_know() -> None:
     union, _ = relations_read(DBT_MODELS / "intermediate" / "int_tickets__staged.sql")
     staged = {name.removeprefix("stg_").removesuffix("__tickets") for name in union}
     staged = {name for name in staged if f"stg_{name}__tickets" in union}
-    assert staged == set(models())
+    assert staged == set(WITH_OWN_SQL)
 
 
 def test_the_contract_unites_each_model_once() -> None:

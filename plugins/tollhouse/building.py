@@ -20,6 +20,13 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 
+from tollhouse.layouts.dbt_project import (
+    generated_models,
+    is_written,
+    link_project,
+    project_folder,
+)
+from tollhouse.layouts.deployment import have_changed, prepare, record
 from tollhouse.settings import Settings
 from tollhouse.warehouse import BUILD_LOCKS, DBT, LOADER, WAREHOUSE, advisory_lock, connect
 
@@ -83,7 +90,7 @@ class BuildResult:
 
 
 def deploy(settings: Settings, *, with_docs: bool = True, output: TextIO | None = None) -> None:
-    """Bring the dbt project into the warehouse: seeds, views, empty tables, documentation site.
+    """Bring dbt project and layouts into the warehouse: seeds, views, empty tables, documentation.
 
     Tables that hold data are kept. Safe to run again.
 
@@ -94,14 +101,46 @@ def deploy(settings: Settings, *, with_docs: bool = True, output: TextIO | None 
         connect(LOADER, settings=settings, autocommit=True) as connection,
         build_lock(connection, settings),
     ):
+        layouts = prepare(connection, settings, try_all=True)
         run_dbt(settings, "seed", output=output)
         run_dbt(settings, "run", output=output)
+        record(connection, settings, layouts)
         if with_docs:
             run_dbt(settings, "docs", "generate", "--static", output=output)
 
 
+def deploy_changed_layouts(settings: Settings, *, output: TextIO | None = None) -> None:
+    """Bring the layouts that have changed into a warehouse that is deployed.
+
+    Raises:
+        BuildError: a view cannot be made.
+    """
+    with connect(LOADER, settings=settings, autocommit=True) as connection:
+        if have_changed(connection, settings):
+            with build_lock(connection, settings):
+                deploy_layouts(connection, settings, output=output)
+
+
+def deploy_layouts(
+    connection: psycopg.Connection, settings: Settings, *, output: TextIO | None = None
+) -> None:
+    """Bring the layouts that have changed into the warehouse, for a holder of the build lock.
+
+    Raises:
+        BuildError: a view cannot be made.
+    """
+    if not have_changed(connection, settings):
+        return
+    layouts = prepare(connection, settings)
+    if layouts.selection:
+        run_dbt(settings, "run", "--select", *layouts.selection, output=output)
+    record(connection, settings, layouts)
+
+
 def build(settings: Settings, *, dag_run_id: str | None = None) -> BuildResult:
-    """Build what landed since the last build; without news it is one query.
+    """Build what landed since the last build; without news it is a few queries.
+
+    Layouts that were edited since are deployed first.
 
     Args:
         settings: The installation.
@@ -112,7 +151,7 @@ def build(settings: Settings, *, dag_run_id: str | None = None) -> BuildResult:
     """
     started = time.monotonic()
     with connect(LOADER, settings=settings, autocommit=True) as connection:
-        if not _batches_wait(connection):
+        if not _batches_wait(connection) and not have_changed(connection, settings):
             return BuildResult(None, 0, 0, time.monotonic() - started)
         with build_lock(connection, settings):
             return build_what_waits(connection, settings, dag_run_id=dag_run_id)
@@ -127,6 +166,7 @@ def build_what_waits(
         BuildError: a model or a test fails; the next build takes the same batches again.
     """
     started = time.monotonic()
+    deploy_layouts(connection, settings)
     connection.execute(CLOSE_EMPTY_BATCHES)
     # Another build may have taken everything while this one waited for the lock.
     if not _batches_wait(connection):
@@ -170,7 +210,8 @@ def run_dbt(
     target.mkdir(parents=True, exist_ok=True)
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
-    project = settings.project / "dbt_project"
+    _write_project_once(settings)
+    project = project_folder(settings)
     command = [
         str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "--log-level-file", "info",
         *arguments,
@@ -198,6 +239,15 @@ def run_dbt(
         )
 
 
+def _write_project_once(settings: Settings) -> None:
+    """Write the project where there is none, as in a new var beside a database that is deployed."""
+    if is_written(settings):
+        link_project(settings)
+    else:
+        with connect(LOADER, settings=settings, autocommit=True) as connection:
+            prepare(connection, settings)
+
+
 def dbt_target(settings: Settings) -> Path:
     """Folder of what dbt writes: manifest, results of the last command, documentation site."""
     return settings.var / "dbt" / "target"
@@ -218,6 +268,7 @@ def _dbt_environment(settings: Settings, session_settings: Mapping[str, str]) ->
         "TOLLHOUSE_DBT_USER": address.username or "",
         "TOLLHOUSE_DBT_PASSWORD": unquote(address.password or ""),
         "TOLLHOUSE_DBT_APPLICATION": BUILD_APPLICATION,
+        "TOLLHOUSE_DBT_LAYOUTS": ",".join(generated_models(settings)),
         "PGOPTIONS": " ".join(
             [
                 inherited.get("PGOPTIONS", ""),

@@ -1,12 +1,15 @@
 {#-
-Tickets of a model whose layout is not public: nothing is guessed, they are kept verbatim and rejected until the layout is confirmed. A
-select with the columns of the contract.
+Tickets that no layout reads: nothing is guessed, they are kept verbatim and rejected until a layout is confirmed. A select with the
+columns of the contract.
+
+Args:
+    reason: an expression of the state_reason; it may use deliveries.pbx_id.
 -#}
-{% macro captured_tickets(model_id, tickets, deliveries) -%}
+{% macro captured_tickets(model_id, tickets, deliveries, reason="'layout_not_confirmed'") -%}
 select
     tickets.ticket_id,
     'rejected' as state,
-    'layout_not_confirmed' as state_reason,
+    {{ reason }} as state_reason,
     null::text as state_field,
     deliveries.pbx_id,
     tickets.model,

@@ -24,7 +24,7 @@ whether it finds a ticket or not.
     {%- endset -%}
     {%- set models = run_query(query).columns['model'].values() if execute else [] -%}
     {%- set chosen = [] -%}
-    {%- for staging_view in staging_views if staging_view.identifier.split('__')[0].removeprefix('stg_') in models -%}
+    {%- for staging_view in staging_views if staging_view.identifier.removeprefix('stg_').removesuffix('__tickets') in models -%}
         {%- do chosen.append(staging_view) -%}
     {%- endfor -%}
     {{ return(chosen or staging_views) }}

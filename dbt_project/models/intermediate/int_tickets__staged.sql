@@ -7,13 +7,10 @@
         'supersede_regenerated', 'settle_repeated_hours',
     ],
 ) }}
-{#- One line per model of PBX: this list is the registry. -#}
+{#- One line per model of PBX that has SQL of its own: this list is the registry. -#}
 {%- set staging_views = [
     ref('stg_aastra_a400__tickets'),
-    ref('stg_aastra_a5000__tickets'),
     ref('stg_alcatel_oxe__tickets'),
-    ref('stg_alcatel_oxe_ahl__tickets'),
-    ref('stg_alcatel_oxo__tickets'),
     ref('stg_asterisk_csv__tickets'),
     ref('stg_asterisk_mysql__tickets'),
     ref('stg_avaya_ipoffice__tickets'),
@@ -21,7 +18,6 @@
     ref('stg_fonisk__tickets'),
     ref('stg_grandstream_ucm__tickets'),
     ref('stg_itneo__tickets'),
-    ref('stg_md_evolution__tickets'),
     ref('stg_mitel_3300__tickets'),
     ref('stg_panasonic_kx__tickets'),
     ref('stg_shoretel__tickets'),
@@ -31,6 +27,10 @@
     ref('stg_unify_openscape__tickets'),
     ref('stg_wazo__tickets'),
 ] -%}
+{#- The models that are read by declared layouts: their views are made of include/layouts. -#}
+{%- for model_id in env_var('TOLLHOUSE_DBT_LAYOUTS', '').split(',') if model_id -%}
+{%- do staging_views.append(ref('stg_' ~ model_id ~ '__tickets')) -%}
+{%- endfor -%}
 
 with tickets as (
     {%- for staging_view in of_models_to_build(staging_views) %}

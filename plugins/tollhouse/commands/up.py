@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tollhouse.building import deploy
+from tollhouse.building import deploy, deploy_changed_layouts
 from tollhouse.commands.steps import step
 from tollhouse.embedded import airflow
 from tollhouse.embedded.environment import (
@@ -107,17 +107,21 @@ def start_postgres(installation: Installation) -> None:
 def _deploy(settings: Settings) -> None:
     """Deploy the dbt project unless this warehouse has it as it is in the checkout."""
     digest = hashlib.sha256()
-    for path in sorted((settings.project / "dbt_project").rglob("*")):
+    # What makes views of layouts counts too; the layouts themselves are compared in the database.
+    compiler = settings.project / "plugins" / "tollhouse" / "layouts"
+    for path in sorted([*(settings.project / "dbt_project").rglob("*"), *compiler.rglob("*.py")]):
         if path.is_file():
             name = path.relative_to(settings.project)
             digest.update(f"{name}\0".encode() + path.read_bytes())
     deployed = settings.var / "dbt" / "deployed.sha256"
-    if deployed.exists() and deployed.read_text() == digest.hexdigest() and _is_deployed(settings):
-        return
-    deployed.unlink(missing_ok=True)
+    is_new = not deployed.exists() or deployed.read_text() != digest.hexdigest()
     log = settings.var / "log" / "deploy.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as output:
+        if not is_new and _is_deployed(settings):
+            deploy_changed_layouts(settings, output=output)
+            return
+        deployed.unlink(missing_ok=True)
         deploy(settings, output=output)
     deployed.write_text(digest.hexdigest())
 

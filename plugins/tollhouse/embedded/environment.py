@@ -16,6 +16,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tollhouse.embedded.postgres import OWNER
+from tollhouse.layouts.dbt_project import project_folder
+from tollhouse.layouts.grouping import models_of_layouts
+from tollhouse.layouts.registry import layouts
 from tollhouse.settings import (
     ENVIRONMENT_FILE,
     ROLE_PASSWORDS,
@@ -155,7 +158,8 @@ def _dbt_environment(settings: Settings, database_url: str) -> dict[str, str]:
         "TOLLHOUSE_DBT_PORT": str(parts.port or 5432),
         "TOLLHOUSE_DBT_NAME": parts.path.lstrip("/"),
         "TOLLHOUSE_DBT_USER": "tollhouse_dbt",
-        "DBT_PROJECT_DIR": str(settings.project / "dbt_project"),
+        "TOLLHOUSE_DBT_LAYOUTS": ",".join(models_of_layouts(layouts(settings.layouts_folder))),
+        "DBT_PROJECT_DIR": str(project_folder(settings)),
         "DBT_PROFILES_DIR": str(settings.project / "dbt_project"),
         "DBT_TARGET_PATH": str(settings.var / "dbt" / "target"),
         "DBT_LOG_PATH": str(settings.var / "dbt" / "logs"),

@@ -2,7 +2,7 @@
 
 It holds the migrations, where they are needed the staging views, and no data, and runs while it is
 used. Making it takes some seconds, once, and again when the migrations or the staging models have
-changed.
+changed; of layouts that have changed only the views are made again.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tollhouse.building import run_dbt
+from tollhouse.building import deploy_layouts, run_dbt
 from tollhouse.embedded.postgres import OWNER, EmbeddedPostgres, cluster_home
+from tollhouse.layouts.dbt_project import GENERATED
+from tollhouse.layouts.deployment import prepare, record
 from tollhouse.migrations import migrate
 from tollhouse.settings import ROLE_PASSWORDS, Settings
+from tollhouse.warehouse import LOADER, connect
 
 DATABASE = "scratch"
 
@@ -52,13 +55,27 @@ def scratch_warehouse(settings: Settings, *, with_views: bool = True) -> Iterato
             scratch = _scratch_settings(settings, folder, postgres)
             migrate(scratch)
             migrated.write_text(migrations, encoding="utf-8")
-            if with_views and _text(deployed) != views:
-                with (folder / "deploy.log").open("w", encoding="utf-8") as log:
-                    run_dbt(scratch, "run", "--select", "path:models/staging", output=log)
+            if with_views:
+                _deploy_staging(scratch, is_new=_text(deployed) != views)
                 deployed.write_text(views, encoding="utf-8")
             yield scratch
         finally:
             postgres.stop()
+
+
+def _deploy_staging(scratch: Settings, *, is_new: bool) -> None:
+    """Make the staging views, or only those of layouts that have changed since."""
+    with (
+        (scratch.var / "deploy.log").open("w", encoding="utf-8") as log,
+        connect(LOADER, settings=scratch, autocommit=True) as connection,
+    ):
+        if not is_new:
+            deploy_layouts(connection, scratch, output=log)
+            return
+        layouts = prepare(connection, scratch)
+        folders = ("path:models/staging", f"path:{GENERATED}")
+        run_dbt(scratch, "run", "--select", *folders, output=log)
+        record(connection, scratch, layouts)
 
 
 def _scratch_settings(settings: Settings, folder: Path, postgres: EmbeddedPostgres) -> Settings:

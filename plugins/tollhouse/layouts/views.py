@@ -1,0 +1,226 @@
+"""The staging views of the models that are read by layouts, as dbt models.
+
+A declared model is read by its own layout; a built-in one without SQL of its own by several, each
+entry of include/pbx.yml by one of them. What no confirmed layout reads is kept and rejected, so
+that every row of raw is in the view exactly once.
+
+What is written here holds ids, which are letters, digits and underscores, and compiled texts: no
+word of a layout's file becomes SQL, Jinja or YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import yaml
+
+INDENT = "    "
+HEAD = "-- Made of the files of include/layouts: edit those."
+
+NOT_CONFIRMED, BROKEN, MISSING = "layout_not_confirmed", "layout_broken", "layout_missing"
+
+TICKETS_DESCRIPTION = (
+    "One row per ticket of the model {model_id}. {read} A view; never raises; looks at one row at "
+    "a time."
+)
+FIELDS_DESCRIPTION = (
+    "The fields of each ticket of the model {model_id} that a layout takes apart, by name: what no "
+    "column reads can be seen here. A view; never raises; looks at one row at a time."
+)
+FIELDS_OF_A_TICKET = "Every field of the ticket by its name in the layout, as text."
+MISSING_DESCRIPTION = "Its layout is gone: every row is rejected as layout_missing."
+UNREAD_DESCRIPTION = "No layout reads it: every row is rejected as layout_not_confirmed."
+
+PBXS_WHERE = """
+    select pbxs.pbx_id
+    from {{ source('directory', 'current_pbxs') }} as pbxs
+    where """
+
+#: Columns of the contract that tell a row of fields from the others.
+KEYS_OF_FIELDS = ("ticket_id", "pbx_id", "batch_id")
+
+NO_FIELDS = """
+select
+    tickets.ticket_id,
+    null::text as pbx_id,
+    tickets.batch_id,
+    null::jsonb as fields
+from {{ source('raw', 'tickets') }} as tickets
+where false
+"""
+
+
+@dataclass(frozen=True)
+class CompiledLayout:
+    """The SQL of a layout, with Jinja for its sources; an unconfirmed one reads no tickets."""
+
+    tickets: str | None
+    fields: str
+
+
+@dataclass(frozen=True)
+class LayoutsOfModel:
+    """The layouts that read a model.
+
+    Attributes:
+        is_built_in: each entry of include/pbx.yml says which layout reads it; any other model is
+            its layout.
+        tickets: the SQL of the confirmed ones, by id.
+        fields: the SQL that takes tickets apart, of the unconfirmed ones too, by id.
+        broken: ids of those that do not hold.
+        is_missing: there was a layout of this model, and there is none any more.
+    """
+
+    model_id: str
+    is_built_in: bool = False
+    tickets: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    broken: Collection[str] = ()
+    is_missing: bool = False
+
+
+def files_of_model(layouts: LayoutsOfModel, contract: Path) -> dict[str, str]:
+    """Return the files of a model's folder in the dbt project, by name.
+
+    Args:
+        layouts: the layouts of the model.
+        contract: the YAML file of int_tickets__staged, whose columns the view has.
+    """
+    model_id = layouts.model_id
+    return {
+        f"stg_{model_id}__tickets.sql": tickets_view(layouts),
+        f"stg_{model_id}__fields.sql": fields_view(layouts),
+        f"_{model_id}.yml": _properties(layouts, contract),
+    }
+
+
+def tickets_view(layouts: LayoutsOfModel) -> str:
+    """Return the view of a model's tickets: each row of raw once."""
+    if layouts.tickets and not layouts.is_built_in:
+        return _view(layouts.tickets.values(), ["select * from part_1"])
+    arms = _arms(layouts, layouts.tickets)
+    rest = f"select * from part_{len(arms) + 1}"  # noqa: S608 - a number
+    if arms:
+        rest += f"\nwhere {_is_read_by(layouts, layouts.tickets, negated=True)}"
+    return _view([*layouts.tickets.values(), _captured(layouts)], [*arms, rest])
+
+
+def fields_view(layouts: LayoutsOfModel) -> str:
+    """Return the view of the fields of a model's tickets, as far as a layout takes them apart."""
+    if not layouts.fields:
+        return _view([NO_FIELDS], ["select * from part_1"])
+    if not layouts.is_built_in:
+        return _view(layouts.fields.values(), ["select * from part_1"])
+    return _view(layouts.fields.values(), _arms(layouts, layouts.fields))
+
+
+def _arms(layouts: LayoutsOfModel, layout_ids: Iterable[str]) -> list[str]:
+    return [
+        f"select * from part_{number}\nwhere {_is_read_by(layouts, [layout_id])}"  # noqa: S608 - ids
+        for number, layout_id in enumerate(layout_ids, start=1)
+    ]
+
+
+def _view(queries: Iterable[str], arms: Iterable[str]) -> str:
+    steps = [
+        f"part_{number} as (\n{indent(query.strip(), INDENT)}\n)"
+        for number, query in enumerate(queries, start=1)
+    ]
+    final = "\n\nunion all\n\n".join(arms)
+    steps.append(f"final as (\n{indent(final, INDENT)}\n)")
+    return f"{HEAD}\nwith " + ",\n\n".join(steps) + "\n\nselect * from final\n"
+
+
+def _is_read_by(
+    layouts: LayoutsOfModel, layout_ids: Iterable[str], *, negated: bool = False
+) -> str:
+    """Return whether one of some layouts reads the pbx of a row.
+
+    An entry that names no layout, and a PBX that is no entry any more, are read by the layout that
+    bears the model's name.
+    """
+    chosen = sorted(layout_ids)
+    by_default = layouts.model_id in chosen
+    listed = "'" + "', '".join(chosen) + "'"
+    condition = f"pbxs.settings ->> 'layout' {'not in' if by_default else 'in'} ({listed})"
+    comparison = "<> all" if by_default != negated else "= any"
+    return f"pbx_id {comparison}(array({PBXS_WHERE}{condition}\n))"
+
+
+def _captured(layouts: LayoutsOfModel) -> str:
+    """Return the query of the rows that are kept and rejected, with the reason."""
+    if layouts.is_missing:
+        reason = f"'{MISSING}'"
+    elif not layouts.broken:
+        reason = f"'{NOT_CONFIRMED}'"
+    elif not layouts.is_built_in:
+        reason = f"'{BROKEN}'"
+    else:
+        condition = _is_read_by(layouts, layouts.broken).replace("pbx_id ", "deliveries.pbx_id ", 1)
+        reason = f"case when {condition} then '{BROKEN}' else '{NOT_CONFIRMED}' end"
+    return (
+        f"{{% set reason %}}{reason}{{% endset %}}\n"
+        f"{{{{ captured_tickets('{layouts.model_id}', source('raw', 'tickets'), "
+        "source('raw', 'deliveries'), reason) }}"
+    )
+
+
+def _properties(layouts: LayoutsOfModel, contract: Path) -> str:
+    model_id = layouts.model_id
+    columns = _contract_columns(contract)
+    fields = [
+        # Copies: YAML would refer from one place to the other.
+        *(dict(column) for column in columns if column["name"] in KEYS_OF_FIELDS),
+        {"name": "fields", "data_type": "jsonb", "description": FIELDS_OF_A_TICKET},
+    ]
+    views = [
+        (
+            f"stg_{model_id}__tickets",
+            TICKETS_DESCRIPTION.format(model_id=model_id, read=_how_it_is_read(layouts)),
+            columns,
+        ),
+        (f"stg_{model_id}__fields", FIELDS_DESCRIPTION.format(model_id=model_id), fields),
+    ]
+    properties = {
+        "version": 2,
+        "models": [
+            {
+                "name": name,
+                "description": description,
+                "config": {"contract": {"enforced": True}},
+                "columns": columns,
+            }
+            for name, description, columns in views
+        ],
+    }
+    return yaml.safe_dump(properties, sort_keys=False, width=1_000)
+
+
+@cache
+def _contract_columns(contract: Path) -> list[dict[str, Any]]:
+    """Return name, type and description of each column of the contract, in order."""
+    (model,) = yaml.safe_load(contract.read_text(encoding="utf-8"))["models"]
+    return [
+        {key: column[key] for key in ("name", "data_type", "description")}
+        for column in model["columns"]
+    ]
+
+
+def _how_it_is_read(layouts: LayoutsOfModel) -> str:
+    if layouts.is_missing:
+        return MISSING_DESCRIPTION
+    said = [
+        f"{words}: {', '.join(sorted(ids))}."
+        for words, ids in (
+            ("Read by the declared layouts", layouts.tickets),
+            ("Not confirmed yet", layouts.fields.keys() - layouts.tickets.keys()),
+            ("Broken", layouts.broken),
+        )
+        if ids
+    ]
+    return " ".join(said) or UNREAD_DESCRIPTION
