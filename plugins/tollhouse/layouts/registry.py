@@ -144,7 +144,7 @@ def _layout_of(path: Path) -> Layout | BrokenLayout:
 def _checked(path: Path) -> Layout | BrokenLayout:
     try:
         layout = read_layout(path)
-        if faults := list(_faults_of_model(layout)):
+        if faults := list(_faults_of_model(path, layout)):
             raise LayoutError(path, faults)
     except LayoutError as error:
         keys = _top_keys(path)
@@ -154,13 +154,14 @@ def _checked(path: Path) -> Layout | BrokenLayout:
     return layout
 
 
-def _faults_of_model(layout: Layout) -> Iterator[LayoutFault]:
+def _faults_of_model(path: Path, layout: Layout) -> Iterator[LayoutFault]:
     built_in = models().get(layout.model_id)
     readable = ", ".join(model.model_id for model in models().values() if model.read_by_layout)
     if layout.model is not None and (built_in is None or not built_in.read_by_layout):
-        yield LayoutFault(
-            1, "model", f"is no model that is read by layouts; these are: {readable}", layout.model
-        )
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        line = next((n for n, text in enumerate(lines, start=1) if text.startswith("model:")), 1)
+        problem = f"is no model that is read by layouts; these are: {readable}"
+        yield LayoutFault(line, "model", problem, layout.model)
     elif layout.layout_id in models() and layout.model_id != layout.layout_id:
         yield LayoutFault(1, "", f"the model {layout.layout_id} is there: choose another file name")
     elif layout.model is None and built_in is not None and not built_in.read_by_layout:
