@@ -54,6 +54,48 @@ def items_of(text: str, *list_names: str) -> list[str]:
     return [item for item in items if item]
 
 
+def items_at(text: str, path: tuple[str | int, ...]) -> list[str]:
+    """Return the elements of the list at a path, each as it was sent, without blanks.
+
+    Args:
+        text: a document of JSON.
+        path: names, and places in lists from 0; of the document itself where there are none.
+
+    Raises:
+        CutShortError: the document ends before its last bracket.
+        NoListError: there is no list at the path.
+    """
+    if text.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] not in ("{", "["):
+        raise NoListError(text[:1])
+    items: list[str] = []
+    list_depth: int | None = None
+    is_over = False
+    item_start = 0
+    #: By which step each open bracket was reached, and how many commas stand in it so far.
+    steps: list[str | int] = []
+    commas: list[int] = []
+    for mark, depth, key, start, end in _marks(text):
+        if mark in ("{", "["):
+            is_near = list_depth is None and depth <= len(path) + 1
+            if depth > 1:
+                steps.append(json.loads(key) if key and is_near else (key or commas[-1]))
+            commas.append(0)
+            if is_near and mark == "[" and tuple(steps) == path:
+                list_depth, item_start = depth, end
+            continue
+        if depth == list_depth and mark in (",", "]") and not is_over:
+            items.append(compact(text[item_start:start]))
+            item_start, is_over = end, mark == "]"
+        if mark == ",":
+            commas[-1] += 1
+        elif mark in ("}", "]"):
+            del steps[-1:]
+            del commas[-1:]
+    if list_depth is None:
+        raise NoListError(path)
+    return [item for item in items if item]
+
+
 def _marks(text: str) -> Iterator[tuple[str, int, str, int, int]]:
     """Yield what gives a document its shape: mark, depth, the key it is the value of, and where.
 

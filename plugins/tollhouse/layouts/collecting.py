@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.declaration.collection import (
-    ApiCollection,
     DroppedFilesCollection,
     RemoteFilesCollection,
     StreamCollection,
     TableCollection,
 )
+from tollhouse.layouts.declaration.json_paths import json_path
+from tollhouse.layouts.declaration.readings import INSTANTS
 from tollhouse.layouts.declaration.tickets import (
     DelimitedTickets,
     JsonTickets,
@@ -45,7 +46,7 @@ def model_of(layout: Layout) -> Model:
         encoding=PYTHON_NAMES.get(layout.tickets.encoding, layout.tickets.encoding),
         stream=_stream_of(layout) if "spooled_stream" in transports else None,
         table=_table_of(layout.collection.sql_table) if "sql_table" in transports else None,
-        api=_api_of(layout.collection.http_api) if "http_api" in transports else None,
+        api=_api_of(layout) if "http_api" in transports else None,
         files=files,
         remote_files=remote_files,
         guide=guide_of(layout),
@@ -57,7 +58,9 @@ def framing_of(tickets: Tickets) -> Framing:
     if isinstance(tickets, XmlTickets):
         return Framing("elements", ticket_element=tickets.element)
     if isinstance(tickets, JsonTickets):
-        return Framing("json_rows", answer_list=tickets.list)
+        if tickets.list is None:
+            return Framing("lines")
+        return Framing("items", list_path=json_path(tickets.list) if tickets.list else ())
     has_header = isinstance(tickets, DelimitedTickets) and tickets.header
     return Framing(
         "header_lines" if has_header else "lines",
@@ -129,7 +132,8 @@ def _table_of(declared: TableCollection | None) -> TableDefaults:
     )
 
 
-def _api_of(declared: ApiCollection | None) -> ApiDefaults:
+def _api_of(layout: Layout) -> ApiDefaults:
+    declared = layout.collection.http_api
     if declared is None:
         return ApiDefaults("list", port=443)
     return ApiDefaults(
@@ -145,5 +149,19 @@ def _api_of(declared: ApiCollection | None) -> ApiDefaults:
             from_parameter=declared.from_parameter,
             to_parameter=declared.to_parameter,
             parameters=dict(declared.parameters),
+            identity=_identity_of(layout),
         ),
     )
+
+
+def _identity_of(layout: Layout) -> tuple[str, ...]:
+    """Return the paths of what tells a ticket from another under its id: when its call was.
+
+    Not all that the layout reads: a price or a name may be filled in later.
+    """
+    if not isinstance(layout.tickets, JsonTickets):
+        return ()
+    instants = (getattr(layout.columns, name) for name in INSTANTS)
+    first = next((reading for reading in instants if reading is not None), None)
+    names = dict.fromkeys(first.field_names()) if first is not None else ()
+    return tuple(layout.tickets.fields[name] for name in names)

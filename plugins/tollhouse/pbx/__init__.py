@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-FramingKind = Literal["lines", "header_lines", "json_rows", "blocks", "documents", "elements"]
+FramingKind = Literal[
+    "lines", "header_lines", "json_rows", "blocks", "documents", "elements", "items"
+]
 DialogueName = Literal["lines", "login", "oxe_blocks", "documents"]
 ApiName = Literal["wazo", "grandstream", "list"]
 Completion = Literal["stable", "renamed"]
@@ -48,7 +50,8 @@ class Framing:
             kept on the delivery), ``json_rows`` (one JSON object a line: SQL and API rows),
             ``blocks`` (a block of fixed size a ticket), ``documents`` (JSON, XML or CSV documents
             that hold a ticket or several), ``elements`` (one XML document, of which each element
-            below the root is a ticket; the root's start tag is kept on the delivery).
+            below the root is a ticket; the root's start tag is kept on the delivery), ``items``
+            (JSON documents with a list of tickets).
         header_line_count: lines at the top of a file that are not tickets (CUCM: names and types).
         wrap_columns: a line of exactly this many characters continues on the next one ...
         ticket_start: ... unless the next one matches this pattern (a regular expression on the
@@ -57,6 +60,8 @@ class Framing:
             those right below the root.
         answer_list: name of the list that holds the rows where a file is a whole answer of the API
             and not a row a line.
+        list_path: names, and places in lists, that lead from a document to its list of items; none
+            where the document is the list.
         skip_lines: so many lines at the top of a file, blank ones too, are no tickets; they are
             kept on the delivery, above the names of the columns.
         header_is_certain: the first line names the columns whatever it looks like.
@@ -71,6 +76,7 @@ class Framing:
     ticket_start: str | None = None
     ticket_element: str | None = None
     answer_list: str | None = None
+    list_path: tuple[str | int, ...] = ()
     skip_lines: int = 0
     header_is_certain: bool = False
     record_end: bytes | None = None
@@ -160,6 +166,7 @@ class ListApi:
         from_parameter: ... of the first instant of an interval, if there is one.
         to_parameter: ... of the first instant behind it.
         parameters: more of them, constant.
+        identity: paths to what stays the same of a ticket, whatever is changed of it later.
     """
 
     path: str
@@ -169,6 +176,7 @@ class ListApi:
     from_parameter: str | None = None
     to_parameter: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    identity: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

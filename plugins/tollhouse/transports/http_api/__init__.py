@@ -1,8 +1,9 @@
 """Tickets from the web API of a PBX, over HTTPS.
 
-Wazo numbers its calls: IDLAST is the highest id that was looked at. A Grandstream UCM is asked by
-time: IDLAST is the start of the newest call. Either way each pull reads a stretch below IDLAST
-again, where a ticket may have appeared since, and lands what was not there.
+Wazo numbers its calls, and so does a list that a layout describes: IDLAST is the highest id that
+was looked at. A Grandstream UCM is asked by time: IDLAST is the start of the newest call. Either
+way each pull reads a stretch below IDLAST again, where a ticket may have appeared since, and lands
+what was not there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tollhouse.transports.http_api import by_id, by_time
 from tollhouse.transports.http_api.client import HttpsClient
 from tollhouse.transports.http_api.entry_settings import patience_of
 from tollhouse.transports.http_api.grandstream import OLD_PORT, CdrApi, DigestApi, SessionApi
+from tollhouse.transports.http_api.list_api import ListApi
 from tollhouse.transports.http_api.reach import find_reach
 from tollhouse.transports.http_api.wazo import Wazo
 
@@ -45,8 +47,11 @@ def fetch(request: FetchRequest, progress: Progress) -> Iterator[DeliveryTickets
     """Yield what the API has beyond IDLAST, or of an interval."""
     pbx, connection = request.pbx, request.find_connection()
     with closing(open_client(pbx, connection, request.settings)) as client:
-        if api_defaults(pbx).api == "wazo":
+        api = api_defaults(pbx).api
+        if api == "wazo":
             yield from by_id.fetch(request, progress, Wazo(client, pbx, connection))
+        elif api == "list":
+            yield from by_id.fetch(request, progress, ListApi(client, pbx, connection))
         else:
             yield from by_time.fetch(request, progress, open_cdr_api(client, pbx, connection))
 

@@ -32,6 +32,22 @@ def whole_number(pbx: Pbx, name: str, default: int, *, lowest: int = 0, highest:
     return int(number(pbx, name, default, lowest=lowest, highest=highest))
 
 
+def rows_of_page(pbx: Pbx) -> int:
+    """Return how many calls a request asks for."""
+    defaults = pbx.known_model.api
+    return whole_number(
+        pbx, "page_rows", defaults.page_rows if defaults else 1, lowest=1, highest=100_000
+    )
+
+
+def ids_read_again(pbx: Pbx) -> int:
+    """Return how many ids below IDLAST are read again."""
+    defaults = pbx.known_model.api
+    return whole_number(
+        pbx, "overlap_ids", defaults.overlap_ids if defaults else 0, highest=1_000_000
+    )
+
+
 def patience_of(pbx: Pbx) -> Patience:
     """Return how long and how often is waited for a PBX."""
     return Patience(

@@ -16,11 +16,11 @@ from tollhouse.json_items import (
     NoListError,
     items_of,
     loaded,
-    stable_ordinal,
 )
 from tollhouse.transports import Interval
 from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient, cut_short, no_json
 from tollhouse.transports.http_api.failures import Fault
+from tollhouse.transports.http_api.id_pages import NumberedItem, numbered, read_pages
 
 TOKEN_PATH = "/api/auth/0.1/token"  # noqa: S105 - a path
 CDR_PATH = "/api/call-logd/1.0/cdr"
@@ -31,8 +31,6 @@ TOKEN_SECONDS = 7_200
 RENEWED_AT = 0.9
 #: So many are looked at for the highest id: a damaged one may be among them.
 NEWEST = 10
-HIGHEST_ORDINAL = (1 << 63) - 1
-
 #: What people change of a call that is over: it is the same call, and no conflict in raw.
 CHANGED_LATER = ("tags", "recordings")
 #: What stays the same of a call besides its start, whatever is changed of it.
@@ -41,6 +39,9 @@ IDENTITY = ("tenant_uuid", "source_extension", "conversation_id")
 
 class Wazo:
     """One Wazo, asked by a web-services user."""
+
+    unit = UNIT
+    changed_later: tuple[str, ...] = CHANGED_LATER
 
     def __init__(self, client: HttpsClient, pbx: Pbx, connection: PbxConnection) -> None:
         self._client = client
@@ -69,8 +70,9 @@ class Wazo:
         self._client.hide(self._token)
         self._renewed_at = time.monotonic() + lifetime_seconds * RENEWED_AT
 
-    def highest_id(self) -> int | None:
+    def highest_id(self, read_up_to: int = 0) -> int | None:
         """Return the highest id of a call, or None when there is no call."""
+        del read_up_to  # a Wazo can be asked for its newest calls
         newest = self._page({"limit": str(NEWEST), "order": "id", "direction": "desc"})
         ids = [ordinal for ordinal, _ in newest if ordinal >= 0]
         if newest and not ids:
@@ -91,44 +93,33 @@ class Wazo:
         interval: Interval | None = None,
         page_rows: int,
     ) -> Iterator[Bundle]:
-        """Yield the calls with an id above ``after``, up to ``until``, in order of id.
-
-        A page of no call ends them, so that a server which hands out fewer than asked for loses
-        none.
-        """
+        """Yield the calls with an id above ``after``, up to ``until``, in order of id."""
         parameters = {"order": "id", "direction": "asc", "limit": str(page_rows)}
         if interval is not None:
             parameters["from"] = interval.start.astimezone(UTC).isoformat()
             parameters["until"] = interval.end.astimezone(UTC).isoformat()
-        while until is None or after < until:
-            page = self._page(parameters | {"from_id": str(after + 1)})
-            received_at = datetime.now(UTC)
-            ids = [ordinal for ordinal, _ in page if ordinal >= 0]
-            if ids and min(ids) <= after:
-                raise self._client.error(
-                    Fault(
-                        "tickets",
-                        f"id {min(ids)} came though ids above {after} were asked for",
-                        "Pages by id need Wazo 20.0 or newer.",
-                    )
-                )
-            if ids != sorted(ids):
-                raise self._client.error(
-                    Fault(
-                        "tickets",
-                        f"the ids after {after} come in no order, so some would be missed",
-                        "Order by id needs Wazo 20.0 or newer.",
-                    )
-                )
-            wanted = sorted(item for item in page if until is None or item[0] <= until)
-            if wanted:
-                ordinals, bodies = zip(*wanted, strict=True)
-                yield Bundle(ordinals, bodies, [received_at] * len(wanted))
-            if not ids:
-                return
-            after = max(ids)
+        return read_pages(
+            self._client,
+            lambda last: self._page(parameters | {"from_id": str(last + 1)}),
+            after=after,
+            until=until,
+            remedy="Pages in order of the id need Wazo 20.0 or newer.",
+        )
 
-    def _page(self, parameters: dict[str, str]) -> list[tuple[int, str]]:
+    def is_same_call(self, kept: str, body: str) -> bool:
+        """Whether two items under one id are the same call, whatever was changed of it."""
+        if kept == body:
+            return True
+        old, new = loaded(kept), loaded(body)
+        if not isinstance(old, dict) or not isinstance(new, dict):
+            return False
+        # The offset that a start is written with changes with the zone of the server.
+        starts_alike = old.get("start") == new.get("start") or (
+            started_at(kept) is not None and started_at(kept) == started_at(body)
+        )
+        return starts_alike and all(old.get(name) == new.get(name) for name in IDENTITY)
+
+    def _page(self, parameters: dict[str, str]) -> list[NumberedItem]:
         if self._recurses:
             parameters = parameters | {"recurse": "true"}
         if time.monotonic() >= self._renewed_at:
@@ -148,7 +139,7 @@ class Wazo:
                     "set, must be a tenant that it may see.",
                 )
             )
-        return [(_ordinal(item), item) for item in items]
+        return [numbered(item, _id_of) for item in items]
 
     def _ask_for_page(self, parameters: dict[str, str]) -> list[str] | None:
         """Return the items of a page, or None when the token is not taken."""
@@ -210,20 +201,6 @@ class Wazo:
         return token, _lifetime_seconds(data or {})
 
 
-def is_same_call(kept: str, body: str) -> bool:
-    """Whether two items under one id are the same call, whatever was changed of it meanwhile."""
-    if kept == body:
-        return True
-    old, new = loaded(kept), loaded(body)
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        return False
-    # The offset that a start is written with changes with the zone of the server.
-    starts_alike = old.get("start") == new.get("start") or (
-        started_at(kept) is not None and started_at(kept) == started_at(body)
-    )
-    return starts_alike and all(old.get(name) == new.get(name) for name in IDENTITY)
-
-
 def started_at(item: str) -> datetime | None:
     """Return the start of a call; None when the item does not say."""
     found = loaded(item)
@@ -234,13 +211,8 @@ def started_at(item: str) -> datetime | None:
     return instant if instant is None or instant.tzinfo else None
 
 
-def _ordinal(item: str) -> int:
-    """Return the id of an item; one that has none gets a number of its own, below zero."""
-    found = loaded(item)
-    number = found.get("id") if isinstance(found, dict) else None
-    if isinstance(number, bool) or not isinstance(number, int):
-        return stable_ordinal(item)
-    return number if 0 <= number <= HIGHEST_ORDINAL else stable_ordinal(item)
+def _id_of(item: object) -> object:
+    return item.get("id") if isinstance(item, dict) else None
 
 
 def _lifetime_seconds(data: dict[str, Any]) -> float:
