@@ -68,8 +68,8 @@ class TextReading(Source):
     """How a text column is read.
 
     The text is that of the first case whose condition holds, else of the source, else ``value``.
-    It is trimmed; then ``extract``, ``after``, ``before``, ``strip_prefix`` and ``remove`` apply,
-    in this order; then ``lookup``.
+    Constants are final. The text of a field is trimmed; then ``extract``, ``after``, ``before``,
+    ``strip_prefix`` and ``remove`` apply, in this order; then ``lookup``.
 
     Attributes:
         value: a constant, where there is no source.
@@ -125,7 +125,8 @@ class TextReading(Source):
         """Yield the constants that can come out of it."""
         constants = [case.value for case in self.cases if case.value is not None]
         constants += [self.value] if self.value is not None else []
-        yield from self.lookup.values() if self.lookup else constants
+        yield from constants
+        yield from self.lookup.values()
         if self.otherwise is not None:
             yield self.otherwise
 
