@@ -14,14 +14,15 @@
         step: name of the last of the steps.
         source: the step before.
         local_time, time_zone: expressions over its columns.
+        prefix: stands before the names of the columns, where a ticket has several times.
 -#}
-{% macro clock_instants(step, source, local_time, time_zone) -%}
+{% macro clock_instants(step, source, local_time, time_zone, prefix='') -%}
 {{ step }}_converted as (
     {{ computed_once() }}
     select
         *,
-        {{ local_time }} at time zone {{ time_zone }} as converted,
-        case when date_part('hour', {{ local_time }}) not between 7 and 20 then {{ local_time }} end as night_time
+        {{ local_time }} at time zone {{ time_zone }} as {{ prefix }}converted,
+        case when date_part('hour', {{ local_time }}) not between 7 and 20 then {{ local_time }} end as {{ prefix }}night_time
     from {{ source }}
 ),
 
@@ -30,13 +31,13 @@
     select
         *,
         case
-            when night_time is null then null
+            when {{ prefix }}night_time is null then null
             {%- for gone_back in ['1 hour', '30 minutes', '2 hours'] %}
-            when (converted - interval '{{ gone_back }}') at time zone {{ time_zone }} = night_time
+            when ({{ prefix }}converted - interval '{{ gone_back }}') at time zone {{ time_zone }} = {{ prefix }}night_time
                 then interval '{{ gone_back }}'
             {%- endfor %}
-        end as gone_back,
-        coalesce(converted at time zone {{ time_zone }} <> night_time, false) as is_missing
+        end as {{ prefix }}gone_back,
+        coalesce({{ prefix }}converted at time zone {{ time_zone }} <> {{ prefix }}night_time, false) as {{ prefix }}is_missing
     from {{ step }}_converted
 )
 {%- endmacro %}

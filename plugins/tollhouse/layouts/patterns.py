@@ -157,8 +157,9 @@ def _character(number: int) -> str:
     if not number:
         raise ValueError("no ticket has the character NUL")
     sign = chr(number)
-    return sign if sign.isascii() and (sign.isalnum() or sign == " ") else _escaped(number)
+    return sign if sign.isascii() and (sign.isalnum() or sign == " ") else escaped(number)
 
 
-def _escaped(number: int) -> str:
+def escaped(number: int) -> str:
+    """Return a character by its code point, as PostgreSQL's regular expressions name it."""
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

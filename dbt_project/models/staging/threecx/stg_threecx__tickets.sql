@@ -175,12 +175,12 @@ fields as (
                 string_to_array(
                     replace(
                         array_to_string(
-                            elements[first_name_place:last_name_place + surplus_count], {{ csv_quoted_comma() }}
+                            elements[first_name_place:last_name_place + surplus_count], {{ csv_quoted_separator() }}
                         ),
-                        {{ csv_quoted_comma() }} || ' ',
+                        {{ csv_quoted_separator() }} || ' ',
                         ', '
                     ),
-                    {{ csv_quoted_comma() }}
+                    {{ csv_quoted_separator() }}
                 )
         end as joined_names,
         {%- for name in names %}

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
+#: Signs of a regular expression that may stand as they are: those of ``patterns``, and no mark.
+PLAIN_EXPRESSION = re.compile(r"(?!.*(?:\{[{%#]|[}%#]\}))[A-Za-z0-9 _./:,\\()\[\]{}?*+^$|-]*")
 PLAIN = re.compile(r"[A-Za-z0-9 _./:,-]*")
 
 
@@ -32,6 +34,11 @@ def _sign(sign: str) -> str:
     if PLAIN.fullmatch(sign):
         return sign
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def expression_literal(expression: str) -> str:
+    """Return a regular expression, as ``patterns`` writes it, as a constant of SQL."""
+    return f"'{expression}'" if PLAIN_EXPRESSION.fullmatch(expression) else literal(expression)
 
 
 def literals(texts: Iterable[str]) -> str:

@@ -40,7 +40,7 @@ class Step:
     comment: str = ""
 
     def __str__(self) -> str:
-        """As it stands behind ``with``."""
+        """Return it as it stands behind ``with``."""
         comment = f"-- {self.comment}\n" if self.comment else ""
         return f"{comment}{self.name} as (\n{indent(self.query, INDENT)}\n)"
 
@@ -59,8 +59,8 @@ class Fault:
     reason: str
     field: str = ""
 
-    def __str__(self) -> str:
-        """A branch of the case that finds the first fault of a ticket."""
+    def branch(self) -> str:
+        """Return the branch of the case that finds the first fault of a ticket."""
         return f"when {self.condition}\n{INDENT}then {literal(f'{self.reason}:{self.field}')}"
 
 
@@ -70,7 +70,10 @@ class FieldSteps:
 
     Attributes:
         steps: from the step that reads ``tickets`` to the step ``fields``.
-        faults: why a ticket cannot be taken apart, the first that holds counts.
+        faults: why a ticket cannot be taken apart, the first that holds counts; the layout's own
+            rules of what to ignore come behind them where they look at fields.
+        shape_faults: what is wrong with a ticket that was taken apart. They come behind those
+            rules: a total may be shorter than a ticket.
         ignored: what means nothing by itself, such as a header that is repeated.
         line: the column that has the whole line, of kinds that have lines.
         all_fields: SQL of all fields as jsonb, by name, where ``columns`` cannot list them.
@@ -78,27 +81,28 @@ class FieldSteps:
 
     steps: tuple[Step, ...]
     faults: tuple[Fault, ...] = ()
+    shape_faults: tuple[Fault, ...] = ()
     ignored: tuple[Fault, ...] = ()
     line: str | None = None
     all_fields: str | None = None
 
 
-def step_of(name: str, source: str, columns: dict[str, str], *, comment: str = "") -> Step:
-    """Return a step that adds columns to all of another, computed once a row.
+def select_of(columns: list[str], source: str, *, is_once: bool = True) -> str:
+    """Return a select of columns, each with its name, from a source and what follows it.
 
     Args:
-        name: of the step.
-        source: the step before.
-        columns: what is added: name and expression; a column of its own name is not added.
+        columns: expressions, of a line or more.
+        source: what stands behind ``from``.
+        is_once: what is computed once a row, however often the steps after it use it.
     """
-    added = "".join(f",\n{aliased(expression, column)}" for column, expression in columns.items())
-    query = f"{COMPUTED_ONCE}select\n    *{indent(added, INDENT).lstrip()}\nfrom {source}"
-    return Step(name, query, comment)
+    listed = indent(",\n".join(columns), INDENT)
+    return f"{COMPUTED_ONCE if is_once else ''}select\n{listed}\nfrom {source}"
 
 
-def aliased(expression: str, column: str) -> str:
-    """Return an expression with its name, beside it or, where it has several lines, below it."""
-    return f"{expression} as {column}"
+def step_of(name: str, source: str, columns: dict[str, str], comment: str = "") -> Step:
+    """Return a step that adds columns, expressions by their names, to all of another step."""
+    added = [f"{expression} as {column}" for column, expression in columns.items()]
+    return Step(name, select_of(["*", *added], source), comment)
 
 
 def case_of(branches: list[str]) -> str:

@@ -1,0 +1,164 @@
+"""Values with a separator between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import indent
+
+from tollhouse.layouts.compiling.lines import WHOLE, blank_line, lines_step, trimmed
+from tollhouse.layouts.compiling.literal import literal
+from tollhouse.layouts.compiling.steps import INDENT, Fault, FieldSteps, Step, select_of, step_of
+from tollhouse.layouts.declaration.tickets import DelimitedTickets
+
+NAMED_LINES = "lines\nleft join places on lines.delivery_id = places.delivery_id"
+
+
+def field_steps(tickets: DelimitedTickets, columns: Mapping[str, str], model_id: str) -> FieldSteps:
+    """Return the steps that cut lines at their separators, and find fields by place or by name."""
+    if tickets.header:
+        return _named_fields(tickets, columns, model_id)
+    places = {name: place for place, name in enumerate(tickets.fields, start=1)}
+    fields = {
+        column: _value(tickets, f"elements[{places[name]}]") for name, column in columns.items()
+    }
+    shape_faults = [_surplus(str(len(places)))]
+    if columns:
+        last = max(columns, key=places.__getitem__)
+        shape_faults.append(Fault(f"cardinality(elements) < {places[last]}", "truncated", last))
+    return FieldSteps(
+        steps=(
+            lines_step(separator=tickets.separator),
+            step_of("splits", "lines", {"elements": _elements(tickets, "line")}),
+            step_of("fields", "splits", fields),
+        ),
+        faults=_open_mark(tickets),
+        shape_faults=tuple(shape_faults),
+        ignored=(blank_line(tickets.separator),),
+        line="line",
+    )
+
+
+def _named_fields(
+    tickets: DelimitedTickets, columns: Mapping[str, str], model_id: str
+) -> FieldSteps:
+    """Return the steps for files whose first line names the fields."""
+    fields = {column: _value(tickets, f"elements[{column}_place]") for column in columns.values()}
+    faults = [
+        Fault("header is null", "missing_header", WHOLE),
+        Fault("names is null", "open_quotation_mark", "header"),
+    ]
+    faults += [
+        Fault(f"{column}_place is null", "missing_field", name) for name, column in columns.items()
+    ]
+    faults += _open_mark(tickets)
+    shape_faults = [
+        Fault(
+            f"cardinality(elements) < last_place and cardinality(elements) < {column}_place",
+            "truncated",
+            name,
+        )
+        for name, column in columns.items()
+    ]
+    shape_faults.append(_surplus("cardinality(names)"))
+    return FieldSteps(
+        steps=(
+            *_header_steps(tickets, columns, model_id),
+            lines_step(separator=tickets.separator),
+            Step("named_lines", select_of(_named_line(tickets, columns), NAMED_LINES)),
+            step_of("fields", "named_lines", fields),
+        ),
+        faults=tuple(faults),
+        shape_faults=tuple(shape_faults),
+        ignored=(
+            blank_line(tickets.separator),
+            Fault("btrim(line) = btrim(header)", "column_names"),
+        ),
+        line="line",
+        all_fields=_all_fields(tickets),
+    )
+
+
+def _named_line(tickets: DelimitedTickets, columns: Mapping[str, str]) -> list[str]:
+    places = [f"places.{column}_place" for column in columns.values()]
+    last = ["places.last_place"] if columns else []
+    elements = f"{_elements(tickets, 'lines.line')} as elements"
+    return ["lines.*", "places.names", *places, *last, elements]
+
+
+def _header_steps(
+    tickets: DelimitedTickets, columns: Mapping[str, str], model_id: str
+) -> tuple[Step, ...]:
+    """Return the steps that find the fields in the first line of a file, once a file."""
+    header = r"ltrim(header, e'\uFEFF')"
+    name = f"btrim({_whole_value(tickets, 'header_element')})"
+    named = select_of([name], "unnest(header_elements) as listed (header_element)", is_once=False)
+    names = f"case when header_elements is not null then array(\n{indent(named, INDENT)}\n) end"
+    places = {
+        f"{column}_place": (
+            "coalesce(\n"
+            f"    array_position(names, {literal(name)}),\n"
+            f"    array_position(lower(names::text)::text[], lower({literal(name)}))\n"
+            ")"
+        )
+        for name, column in columns.items()
+    }
+    deliveries = f"{{{{ source('raw', 'deliveries') }}}}\nwhere model = {literal(model_id)}"
+    elements = f"{_elements(tickets, header)} as header_elements"
+    steps = [
+        Step("headers", select_of(["delivery_id", elements], deliveries)),
+        Step("header_names", select_of(["delivery_id", f"{names} as names"], "headers")),
+    ]
+    if not columns:
+        return (*steps, step_of("places", "header_names", {}))
+    last = f"greatest({', '.join(places)})"
+    return (
+        *steps,
+        step_of("first_places", "header_names", places),
+        step_of("places", "first_places", {"last_place": last}),
+    )
+
+
+def _all_fields(tickets: DelimitedTickets) -> str:
+    """All values by the names of the header; what stands behind the last name, by its place."""
+    pair = "coalesce(nullif(pairs.name, ''), '#' || pairs.place)"
+    value = _value(tickets, "pairs.element")
+    # Of two columns of one name the first counts, and the last to come in stays.
+    fields = f"jsonb_object_agg({pair}, {value} order by pairs.place desc)"
+    pairs = "unnest(names, elements) with ordinality as pairs (name, element, place)"
+    return f"(\n{indent(select_of([fields], pairs, is_once=False), INDENT)}\n)"
+
+
+def _elements(tickets: DelimitedTickets, line: str) -> str:
+    separator = f"chr({ord(tickets.separator)})"
+    if tickets.quote == "none":
+        return f"string_to_array({line}, {separator})"
+    mark = f"chr({ord(tickets.quote)})"
+    return f'{{{{ csv_values("{line}", separator="{separator}", mark="{mark}") }}}}'
+
+
+def _whole_value(tickets: DelimitedTickets, element: str) -> str:
+    if tickets.quote == "none":
+        return element
+    separator = f"chr({ord(tickets.separator)})"
+    return f"replace({element}, {{{{ csv_quoted_separator() }}}}, {separator})"
+
+
+def _value(tickets: DelimitedTickets, element: str) -> str:
+    return trimmed(_whole_value(tickets, element))
+
+
+def _open_mark(tickets: DelimitedTickets) -> tuple[Fault, ...]:
+    """Return the fault of a quotation mark that stays open, or has text beside it."""
+    if tickets.quote == "none":
+        return ()
+    return (Fault("elements is null", "open_quotation_mark", WHOLE),)
+
+
+def _surplus(value_count: str) -> Fault:
+    """Return the fault of more values than fields, unless nothing stands in them."""
+    return Fault(
+        f"cardinality(elements) > {value_count}\n"
+        f"        and btrim(array_to_string(elements[{value_count} + 1:], '')) <> ''",
+        "too_many_values",
+        WHOLE,
+    )

@@ -1,0 +1,52 @@
+"""Fields that stand in JSON: paths of names and places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tollhouse.layouts.compiling.lines import WHOLE
+from tollhouse.layouts.compiling.literal import literal
+from tollhouse.layouts.compiling.steps import Fault, FieldSteps, step_of
+from tollhouse.layouts.compiling.xml import BLANKS
+from tollhouse.layouts.declaration.json_paths import json_path
+from tollhouse.layouts.declaration.tickets import JsonTickets
+
+
+def field_steps(tickets: JsonTickets, columns: Mapping[str, str]) -> FieldSteps:
+    """Return the steps that find fields in an object, or in a list of values.
+
+    A number stays as it was written, its zeros too. Where a text is expected and an object or a
+    list is found, the ticket is rejected: the feed has changed, and an amount must not be lost.
+    """
+    found = {
+        f"{column}_found": "document" + "".join(map(_step, json_path(tickets.fields[name])))
+        for name, column in columns.items()
+    }
+    fields = {
+        column: f"nullif(btrim({column}_found #>> '{{}}', {BLANKS}), '')"
+        for column in columns.values()
+    }
+    faults = [
+        Fault(f"jsonb_typeof({column}_found) in ('object', 'array')", "unknown_value", name)
+        for name, column in columns.items()
+    ]
+    return FieldSteps(
+        steps=(
+            step_of("documents", "tickets", {"document": "{{ json_document('body') }}"}),
+            step_of("finds", "documents", found),
+            step_of("fields", "finds", fields),
+        ),
+        faults=(
+            Fault(
+                "document is null or jsonb_typeof(document) not in ('object', 'array')",
+                "not_json",
+                WHOLE,
+            ),
+            *faults,
+        ),
+    )
+
+
+def _step(step: str | int) -> str:
+    """Return a step as SQL: a name is never a place, nor a place a name."""
+    return f" -> {step}" if isinstance(step, int) else f" -> {literal(step)}"

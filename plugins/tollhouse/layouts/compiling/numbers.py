@@ -1,0 +1,81 @@
+"""Numbers, exact: charges, pulses, the place of a leg."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tollhouse.layouts.compiling.conditions import Known
+from tollhouse.layouts.compiling.literal import literal
+from tollhouse.layouts.compiling.phases import FIRST, Phases
+from tollhouse.layouts.compiling.steps import Fault
+from tollhouse.layouts.compiling.texts import Read, name_of, source_text
+from tollhouse.layouts.declaration.readings import NumberReading
+
+#: No ticket has a number of more signs.
+MOST_SIGNS = 30
+GREATEST_INTEGER = 2_147_483_647
+#: What numeric(18, 6) holds.
+GREATEST_AMOUNT = 1_000_000_000_000
+#: Blanks that stand between thousands in French.
+NARROW_BLANKS = "\u00a0\u202f"
+
+
+def read_number(
+    column: str,
+    reading: NumberReading,
+    known: Known,
+    phases: Phases,
+    *,
+    is_integer: bool,
+) -> Read:
+    """Return a column that is a number; what is none is a fault."""
+    if reading.value is not None:
+        return Read(str(reading.value))
+    source = phases.add(FIRST.texts, f"{column}_source", source_text(reading, known))
+    digits = phases.add(FIRST.cuts, f"{column}_digits", _in_digits(reading, source))
+    value = phases.add(FIRST.readings, f"{column}_number", number_of(digits, reading.divide_by))
+    field = name_of(column, reading)
+    wrong = f"{value} is null"
+    if is_integer:
+        wrong += f" or {value} not between 0 and {GREATEST_INTEGER} or {value} <> trunc({value})"
+    else:
+        wrong += f" or abs({value}) >= {GREATEST_AMOUNT}"
+    return Read(value, (Fault(f"{source} is not null and ({wrong})", "unknown_value", field),))
+
+
+def number_of(digits: str, divide_by: int = 1) -> str:
+    """Return the number that a text of digits, sign and point is, null where it is none."""
+    factor = "" if divide_by == 1 else f" * {Decimal(1) / divide_by:f}"
+    return (
+        "case\n"
+        f"    when octet_length({digits}) <= {MOST_SIGNS}\n"
+        f"        and translate({digits}, '0123456789', '') in ('', '.', '-', '-.', '+', '+.')\n"
+        f"        and pg_input_is_valid({digits}, 'numeric')\n"
+        f"        then {digits}::numeric{factor}\n"
+        "end"
+    )
+
+
+def _in_digits(reading: NumberReading, text: str) -> str:
+    """Return a number as PostgreSQL writes it; what is none stays none."""
+    thousands, decimal = reading.thousands, reading.decimal
+    if thousands == " ":
+        text = f"translate({text}, {literal(NARROW_BLANKS)}, '  ')"
+    signs, replaced = "", ""
+    if decimal == ",":
+        # A point is no sign of such a number: it becomes one that no number has.
+        signs, replaced = ",.", ".?"
+    if not thousands:
+        return f"translate({text}, '{signs}', '{replaced}')" if signs else text
+    sign = literal(thousands)
+    grouped = literal(
+        f"^[+-]?[0-9]{{1,3}}(?:{_escaped(thousands)}[0-9]{{3}})+({_escaped(decimal)}[0-9]+)?$"
+    )
+    plain = f"replace({text}, {sign}, '')"
+    if decimal == ",":
+        plain = f"translate({plain}, ',.', '.?')"
+    return f"case when strpos({text}, {sign}) = 0 or {text} ~ {grouped} then {plain} else '?' end"
+
+
+def _escaped(sign: str) -> str:
+    return f"[{sign}]"
