@@ -19,6 +19,7 @@ from typing import BinaryIO
 from tollhouse import blocks, declared_lines, documents, json_items
 from tollhouse.decompression import decompressed
 from tollhouse.elements import ElementFile
+from tollhouse.json_lists import ListFile, as_utf_8
 from tollhouse.pbx import Framing, Model
 from tollhouse.physical_lines import (
     JOIN_WINDOW,
@@ -96,6 +97,8 @@ def frame_file(
         return _frame_documents(stream, model, start_offset, header)
     if framing.kind == "elements":
         return _frame_elements(stream, model, start_offset, name)
+    if framing.kind == "items":
+        return FramedFile(None, _tickets_of_items(stream, model, start_offset, name))
     if framing.has_declared_head:
         return _frame_below_head(stream, model, start_offset)
     if framing.kind == "json_rows":
@@ -184,6 +187,23 @@ def _tickets_of_elements(file: ElementFile, start_offset: int, name: str) -> Ite
         body = decode(element.data, file.encoding).strip()
         if body and element.end > start_offset:
             yield Ticket(element.ordinal, body)
+    if file.damage is not None:
+        logger.warning("%s, %s; what follows is kept as a damaged ticket", name, file.damage)
+
+
+def _tickets_of_items(
+    stream: BinaryIO, model: Model, start_offset: int, name: str
+) -> Iterator[Ticket]:
+    """Yield the items of lists in a file of JSON, which is read again also where it has grown."""
+    stream.seek(0)
+    framing = model.framing
+    with as_utf_8(stream, model.encoding) as (text, encoding):
+        if text is not stream:
+            start_offset = 0
+        file = ListFile(text, framing.list_path, maximum_bytes=framing.maximum_bytes)
+        for item in file.items():
+            if item.end > start_offset:
+                yield Ticket(item.ordinal, json_items.compact(decode(item.data, encoding)))
     if file.damage is not None:
         logger.warning("%s, %s; what follows is kept as a damaged ticket", name, file.damage)
 

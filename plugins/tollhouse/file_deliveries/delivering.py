@@ -39,7 +39,7 @@ WAIT_FOR_LINE_END = timedelta(minutes=10)
 KINDS_OF_LINES = frozenset({"lines", "header_lines"})
 #: Formats with something after the last ticket: a file of theirs that grows is not what it was and
 #: more, but its tickets are.
-KINDS_WITH_AN_END = frozenset({"elements"})
+KINDS_WITH_AN_END = frozenset({"elements", "items"})
 #: So many generations of a log are looked at to see whether it was renamed: the newest may be what
 #: was begun in its place.
 ROTATED_GENERATIONS = 3
