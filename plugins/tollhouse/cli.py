@@ -168,6 +168,32 @@ def reconcile(
     raise typer.Exit(command("reconcile")(as_json=as_json))
 
 
+@app.command()
+def replay(
+    *,
+    pbx: Annotated[str, typer.Option(help="An id of include/pbx.yml.")],
+    since: Annotated[
+        str, typer.Option(help="When the tickets were received: 2026-11-01, or 2026-11-01T09:30.")
+    ],
+    until: Annotated[
+        str | None, typer.Option(help="The same; a date means until the end of that day.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the difference without being asked.")
+    ] = False,
+    examples: Annotated[int, typer.Option(min=0, help="So many tickets are shown.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Read tickets again after a layout or a model changed; show what differs, then keep it.
+
+    Exit code 1 when a difference was not kept. Issued invoices never change.
+    """
+    code = command("replay")(
+        pbx, since=since, until=until, keep=keep, example_count=examples, as_json=as_json
+    )
+    raise typer.Exit(code)
+
+
 @pbx_app.command("check")
 def pbx_check(
     pbx_id: Annotated[str, typer.Argument(help="An id of include/pbx.yml.")],
@@ -188,6 +214,63 @@ def pbx_check(
 def layout_list(*, as_json: AsJson = False) -> None:
     """Show every layout, its state, and which PBXs it reads; exit code 1 when one is broken."""
     raise typer.Exit(command("layout_list")(as_json=as_json))
+
+
+@layout_app.command("check")
+def layout_check(
+    layout: Annotated[
+        str, typer.Argument(help="An id of include/layouts/, or the path of a YAML file.")
+    ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE...]", help="Tickets as the PBX gave them."),
+    ] = None,
+    *,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of the PBX, such as Europe/Paris; by default UTC.")
+    ] = None,
+    country: Annotated[str, typer.Option(help="Of the PBX, such as FR.")] = "FR",
+    received_at: Annotated[
+        str | None, typer.Option(help="When the tickets came, ISO 8601; by default now.")
+    ] = None,
+    settings: Annotated[str, typer.Option(help="The settings of the PBX, a JSON object.")] = "{}",
+    show: Annotated[int, typer.Option(min=0, help="So many tickets of each file.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a layout makes of files: parsed, rejected and why, ignored; nothing is kept.
+
+    Exit code 1 when a ticket is rejected, 2 when the layout itself does not hold.
+    """
+    code = command("layout_check")(
+        layout,
+        files or [],
+        timezone=timezone,
+        country=country,
+        received_at=received_at,
+        settings_json=settings,
+        shown_tickets=show,
+        as_json=as_json,
+    )
+    raise typer.Exit(code)
+
+
+@layout_app.command("draft")
+def layout_draft(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Tickets of one feed, as they come.")
+    ],
+    *,
+    output: Annotated[
+        Path | None, typer.Option(help="As include/layouts/NAME.yml; by default it is printed.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of the PBX, such as Europe/Paris; by default UTC.")
+    ] = None,
+    country: Annotated[str, typer.Option(help="Of the PBX, such as FR.")] = "FR",
+) -> None:
+    """Write a first layout for files of an unknown feed, and say what in it is doubtful."""
+    command("layout_draft")(files, output=output, force=force, timezone=timezone, country=country)
 
 
 @invoice_app.command("list")

@@ -11,12 +11,17 @@
     added to the contract is added to the table; --full-refresh is refused, for history is not selected here (a batch
     whose built_at is cleared in raw.batches is built again).
 
+    In a session that tries a replay (tollhouse replay) all of this is done to a copy, which is gone at the end of the transaction;
+    what came out differently is kept in raw.replay_differences.
+
     Config:
+        before_delete: names of macros that get the relation and return SQL to run before anything changes.
         after_insert: names of macros that get the relation and return SQL to run on the new rows, in the same transaction.
 -#}
 {% materialization by_batch, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
+    {%- set written_relation = copy_on_trial(target_relation) if is_replay_on_trial() else target_relation -%}
     {%- set column_names = model.columns | map('string') | join(', ') -%}
 
     {% if not config.get('contract').enforced %}
@@ -40,8 +45,18 @@
         {% do add_contract_columns(target_relation) %}
     {% endif %}
 
+    {% if is_replay_on_trial() %}
+        {% call statement('copy_on_trial') %}
+            {{ fill_copy_on_trial(target_relation, written_relation) }}
+        {% endcall %}
+    {% endif %}
+    {% for macro_name in config.get('before_delete', []) %}
+        {% call statement(macro_name) %}
+            {{ context[macro_name](written_relation) }}
+        {% endcall %}
+    {% endfor %}
     {% call statement('delete_batches') %}
-        delete from {{ target_relation }}
+        delete from {{ written_relation }}
         where batch_id = any(array(select batch_id from {{ source('raw', 'batches_to_build') }}))
     {% endcall %}
     {% call statement('read_rows') %}
@@ -50,15 +65,20 @@
     {% endcall %}
     {% call statement('main') %}
         {{ get_assert_columns_equivalent('select * from rows_of_batches') }}
-        insert into {{ target_relation }} ({{ column_names }})
+        insert into {{ written_relation }} ({{ column_names }})
         select {{ column_names }}
         from rows_of_batches
     {% endcall %}
     {% for macro_name in config.get('after_insert', []) %}
         {% call statement(macro_name) %}
-            {{ context[macro_name](target_relation) }}
+            {{ context[macro_name](written_relation) }}
         {% endcall %}
     {% endfor %}
+    {% if is_replay_on_trial() %}
+        {% call statement('keep_differences') %}
+            {{ differences_on_trial(target_relation, written_relation) }}
+        {% endcall %}
+    {% endif %}
 
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=should_revoke(existing, full_refresh_mode=False)) %}
     {% do persist_docs(target_relation, model) %}

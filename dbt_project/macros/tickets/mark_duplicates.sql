@@ -4,7 +4,9 @@
 
     The same ticket: same pbx, same start, same body; blanks and NULs around it are of the way by which it came, TCP or a file.
     Two equal tickets within a delivery are two calls, so the second of two is a duplicate only when another delivery, too,
-    brought two. `before` is the order of ticket_id, which landing hands out.
+    brought two. `before` is the order of ticket_id, which landing hands out. But one that is on an issued invoice stands for good
+    (I1, R22): when an earlier one, which could not be read when it came, is read at last, that one is the duplicate
+    (call_is_invoiced).
     Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery. Rows of Asterisk's
     cdr table do by uniqueid and sequence; the id that the database gave each is no part of them. What a Grandstream UCM pushed
     and what its API tells of the same record is written differently: they do by session and record number.
@@ -90,7 +92,11 @@ inner join {{ relation }} as earlier
         and coalesce(new_tickets.called_number, '') = coalesce(earlier.called_number, '')
 where
     earlier.state in ('ticket', 'duplicate')
-    and earlier.ticket_id < new_tickets.ticket_id
+    and case
+        when earlier.ticket_id < new_tickets.ticket_id then not {{ is_on_an_invoice('new_tickets') }}
+        when earlier.ticket_id > new_tickets.ticket_id then {{ is_on_an_invoice('earlier') }}
+        else false
+    end
     and earlier.started_at between to_timestamp({{ first_second }}) and to_timestamp({{ last_second }})
     and (
         earlier.delivery_id <> new_tickets.delivery_id
@@ -109,6 +115,7 @@ update {{ relation }} as staged
 set
     state = 'duplicate',
     state_reason = case
+        when counted.is_invoiced_later then 'call_is_invoiced'
         when staged.model in {{ self_identified }} or counted.is_found_here then 'same_ticket_came_before'
         else 'came_before_in_another_delivery'
     end
@@ -116,6 +123,7 @@ from (
     select
         pairs.ticket_id,
         pairs.delivery_id = pairs.earlier_delivery_id as is_found_here,
+        pairs.earlier_ticket_id > pairs.ticket_id as is_invoiced_later,
         row_number() over (partition by pairs.delivery_id, pairs.earlier_ticket_id order by pairs.ordinal) as times_here,
         count(*) over (partition by pairs.ticket_id, pairs.earlier_delivery_id) as times_before
     from similar_tickets as pairs
@@ -152,6 +160,14 @@ where
 select 1
 {% endif %}
 {% endmacro %}
+
+{#- Whether a ticket is on an issued invoice. -#}
+{% macro is_on_an_invoice(tickets) -%}
+    exists (
+        select from {{ source('billing', 'invoice_calls') }} as invoice_calls
+        where invoice_calls.ticket_id = {{ tickets }}.ticket_id
+    )
+{%- endmacro %}
 
 {#- The expression of a body without the blanks, and the NULs as framing writes them, before and behind it. -#}
 {% macro without_padding(body) -%}

@@ -1,6 +1,6 @@
 {#-
-Always empty: `tollhouse rate` puts the calls it asks about here and rolls back. The rows of a select that has none give the columns
-their types.
+Always empty: `tollhouse rate` and `tollhouse replay` put the calls they ask about here and roll back. The rows of a select that has
+none give the columns their types.
 -#}
 {{ config(
     materialized='table',

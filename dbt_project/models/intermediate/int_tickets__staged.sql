@@ -2,9 +2,10 @@
     materialized='by_batch',
     tags=['build'],
     indexes=[{'columns': ['batch_id']}, {'columns': ['started_at']}],
+    before_delete=['put_by_invoiced_tickets'],
     after_insert=[
         'analyze_when_grown', 'reject_cut_tickets', 'settle_asterisk_clocks', 'settle_asterisk_channels', 'mark_duplicates',
-        'supersede_regenerated', 'settle_repeated_hours',
+        'supersede_regenerated', 'settle_repeated_hours', 'keep_invoiced_tickets',
     ],
 ) }}
 {#- One line per model of PBX that has SQL of its own: this list is the registry. -#}
