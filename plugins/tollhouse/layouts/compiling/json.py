@@ -26,10 +26,6 @@ def field_steps(tickets: JsonTickets, columns: Mapping[str, str]) -> FieldSteps:
         column: f"nullif(btrim({column}_found #>> '{{}}', {BLANKS}), '')"
         for column in columns.values()
     }
-    faults = [
-        Fault(f"jsonb_typeof({column}_found) in ('object', 'array')", "unknown_value", name)
-        for name, column in columns.items()
-    ]
     return FieldSteps(
         steps=(
             step_of("documents", "tickets", {"document": "{{ json_document('body') }}"}),
@@ -42,7 +38,10 @@ def field_steps(tickets: JsonTickets, columns: Mapping[str, str]) -> FieldSteps:
                 "not_json",
                 WHOLE,
             ),
-            *faults,
+        ),
+        shape_faults=tuple(
+            Fault(f"jsonb_typeof({column}_found) in ('object', 'array')", "unknown_value", name)
+            for name, column in columns.items()
         ),
     )
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tollhouse.layouts.compiling import delimited, fixed, pattern
+from tollhouse.layouts.compiling import delimited, fixed, json, pattern, xml
 from tollhouse.layouts.compiling.steps import FieldSteps
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.declaration.tickets import (
     DelimitedTickets,
     FixedTickets,
+    JsonTickets,
     PatternTickets,
+    XmlTickets,
 )
 
 
@@ -29,4 +31,7 @@ def field_steps(layout: Layout, columns: Mapping[str, str]) -> FieldSteps:
             return fixed.field_steps(tickets, columns)
         case PatternTickets() as tickets:
             return pattern.field_steps(tickets, columns)
-    raise NotImplementedError(layout.tickets.kind)
+        case XmlTickets() as tickets:
+            return xml.field_steps(tickets, columns)
+        case JsonTickets() as tickets:
+            return json.field_steps(tickets, columns)
