@@ -1,0 +1,106 @@
+"""Why a ticket that a layout reads is none: each reason in words, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A state_reason.
+
+    Attributes:
+        meaning: what is wrong with the ticket.
+        remedy: what to look at in the layout, the entry or the source.
+    """
+
+    meaning: str
+    remedy: str
+
+
+REJECTED: dict[str, Reason] = {
+    "truncated": Reason(
+        "it ends before its last field",
+        "was it cut on its way? Lines of another kind belong to `ignore`; of fixed columns the "
+        "last fields may be left out: `shortest_line`",
+    ),
+    "too_many_values": Reason(
+        "it has more values than there are fields",
+        "is the separator within a value? Then values need a `quote`, or the source another "
+        "separator",
+    ),
+    "open_quotation_mark": Reason(
+        "a quotation mark is opened and not closed",
+        "`quote: none` where the source writes quotation marks as they come",
+    ),
+    "missing_header": Reason(
+        "its file has no line that names the columns",
+        "`skip_lines`, `header: false` and `fields`",
+    ),
+    "missing_field": Reason(
+        "a field that the layout reads is not there",
+        "the header names it otherwise, or the source has left it out",
+    ),
+    "unknown_layout": Reason(
+        "the pattern does not match the line",
+        "lines of another kind belong to `ignore`; the pattern stands for the whole line",
+    ),
+    "not_xml": Reason("it is no XML", "is the file whole, and in the `encoding`?"),
+    "not_json": Reason("it is no JSON object", "is the file whole, and is `list` right?"),
+    "no_such_time": Reason(
+        "the text is no instant of the `format`",
+        "the order of day and month, two digits or four of the year; a field that may be empty "
+        "needs `empty_when` or another column",
+    ),
+    "no_such_duration": Reason(
+        "the text is no duration of the `format`, or longer than any call",
+        "seconds, minutes, milliseconds? `decimal`; `minus` a field that is greater",
+    ),
+    "unknown_code": Reason(
+        "the `lookup` does not list the text",
+        "add it, or say with `otherwise` what it stands for",
+    ),
+    "unknown_value": Reason(
+        "the text is no number, or is longer than any value of this column",
+        "`decimal`, `thousands`, `empty_when`; or another field is meant",
+    ),
+    "unknown_time_zone": Reason(
+        "the entry's `time_zone` is none that PostgreSQL knows", "write it as in Europe/Paris"
+    ),
+    "talk_without_answer": Reason(
+        "somebody talks in a call that was not answered",
+        "is `talk_seconds` the whole duration, ringing included? Then `minus`; or a code stands "
+        "for another outcome",
+    ),
+    "line_too_long": Reason(
+        "the line is longer than any ticket", "is the `record_separator` right?"
+    ),
+    "layout_not_confirmed": Reason(
+        "its layout does not say `confirmed: true`",
+        "hold it against real tickets, confirm it, replay",
+    ),
+    "layout_broken": Reason(
+        "its layout does not hold", "`tollhouse layout list` names the fault; then replay"
+    ),
+    "layout_missing": Reason(
+        "the file of its layout is gone", "put it back, or let the entry name another; then replay"
+    ),
+}
+
+IGNORED = {
+    "ignored_by_layout": "a rule of `ignore` holds",
+    "blank_line": "nothing is in it",
+    "column_names": "it repeats the names of the columns",
+}
+
+
+def meaning_of(reason: str) -> str:
+    """Return a reason in words, empty where it speaks for itself."""
+    if reason in REJECTED:
+        return REJECTED[reason].meaning
+    return IGNORED.get(reason, "")
+
+
+def remedy_of(reason: str) -> str:
+    """Return what to do about a reason, empty where nothing is known."""
+    return REJECTED[reason].remedy if reason in REJECTED else ""

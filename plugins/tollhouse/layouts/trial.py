@@ -1,0 +1,83 @@
+"""A layout tried out on a file: read as it would be, by SQL that is not deployed anywhere.
+
+What a layout compiles to is a select; here it stands where the staging view of a model would. That
+a layout is not confirmed yet is no obstacle: this is how it is found out whether it can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import psycopg
+
+from tollhouse.embedded.scratch import scratch_warehouse
+from tollhouse.layouts.collecting import model_of
+from tollhouse.layouts.compiling import compile_fields, compile_tickets
+from tollhouse.layouts.declaration import Layout
+from tollhouse.layouts.rendering import plain_sql
+from tollhouse.parsing import AssumedPbx, ParsedTicket, StagingSelects, parse_file
+from tollhouse.pbx import Model, models
+from tollhouse.settings import Settings, SettingsError
+from tollhouse.warehouse import LOADER, WarehouseError, connect
+
+HAS_RAW = "select to_regclass('raw.tickets') is not null"
+
+
+def model_on_trial(layout: Layout) -> Model:
+    """Return the model whose tickets a layout reads: a built-in one, or the layout itself."""
+    return models()[layout.model] if layout.model else model_of(layout)
+
+
+def selects_of(layout: Layout) -> StagingSelects:
+    """Return what reads tickets by a layout, confirmed or not.
+
+    A layout that leaves out a column which no ticket can do without can be read no further than its
+    fields: its tickets are rejected as those of a layout that is not confirmed.
+    """
+    tried = layout if layout.columns.missing() else layout.model_copy(update={"confirmed": True})
+    return StagingSelects(plain_sql(compile_tickets(tried)), plain_sql(compile_fields(tried)))
+
+
+def try_file(
+    connection: psycopg.Connection,
+    assumed: AssumedPbx,
+    selects: StagingSelects,
+    stream: BinaryIO,
+) -> Iterator[ParsedTicket]:
+    """Yield the tickets of a file, in order, as a layout reads them; nothing is kept.
+
+    Args:
+        connection: as the role tollhouse_loader, in UTC and in autocommit mode; of a warehouse that
+            has the migrations, with or without staging views.
+        assumed: the pbx they are taken to come from, whose model is that of ``model_on_trial``.
+        selects: see ``selects_of``.
+        stream: the file, opened in binary mode.
+
+    Raises:
+        ParsingError: a setting of the pbx does not hold.
+    """
+    yield from parse_file(connection, assumed, stream, selects=selects)
+
+
+@contextmanager
+def database_for_trials(settings: Settings) -> Iterator[psycopg.Connection]:
+    """Connect to the warehouse of this installation, or to a scratch one where none answers.
+
+    Nothing has to be deployed there: the migrations are enough.
+    """
+    try:
+        connection = connect(LOADER, settings=settings, autocommit=True)
+    except (SettingsError, WarehouseError):
+        connection = None
+    if connection is not None:
+        with connection:
+            if connection.execute(HAS_RAW).fetchone() == (True,):
+                yield connection
+                return
+    with (
+        scratch_warehouse(settings, with_views=False) as scratch,
+        connect(LOADER, settings=scratch, autocommit=True) as scratch_connection,
+    ):
+        yield scratch_connection
