@@ -220,9 +220,12 @@ def _advice(findings: Findings, *, zone_is_given: bool) -> Iterator[str]:
     yield from findings.warnings()
     clocks = [getattr(layout.columns, name) for name in ("started_at", "answered_at", "ended_at")]
     if findings.totals.tickets and not zone_is_given and any(
-        clock is not None and clock.zone == "pbx" for clock in clocks
+        clock is not None and clock.zone == "pbx" and not clock.is_exact for clock in clocks
     ):  # fmt: skip
-        yield "The clock of the tickets was taken for UTC: say --timezone Europe/Paris, or its own."
+        yield (
+            "A clock that does not say its zone was taken for UTC: try --timezone Europe/Paris, or "
+            "where it stands."
+        )
     if not layout.confirmed:
         yield (
             f"The layout is not confirmed: the pipeline keeps every ticket of {layout.model_id} "

@@ -11,7 +11,7 @@ from tollhouse.layouts.compiling.lines import trimmed
 from tollhouse.layouts.compiling.literal import expression_literal, literal, literals
 from tollhouse.layouts.compiling.phases import FIRST, Phases, Stage
 from tollhouse.layouts.compiling.steps import Fault, case_of
-from tollhouse.layouts.declaration.readings import FlagReading, Source, TextReading
+from tollhouse.layouts.declaration.readings import FlagReading, Source, TextCase, TextReading
 
 #: Of more codes than these PostgreSQL finds one faster in jsonb than in a case.
 MOST_CODES_OF_A_CASE = 12
@@ -79,7 +79,7 @@ def read_text(
     if reading.cases:
         number = phases.add(stage.texts, f"{column}_case", _number_of_case(reading, known))
         texts = {
-            place: known.fields[case.from_]
+            place: _text_of_case(known.fields[case.from_], case)
             for place, case in enumerate(reading.cases, start=1)
             if case.from_ is not None
         }
@@ -105,6 +105,10 @@ def read_text(
     if "" in map(str.strip, reading.results()):
         text = f"nullif({text}, '')"
     return Read(text, faults)
+
+
+def _text_of_case(field: str, case: TextCase) -> str:
+    return f"{literal(case.prepend)} || {field}" if case.prepend else field
 
 
 def _number_of_case(reading: TextReading, known: Known) -> str:

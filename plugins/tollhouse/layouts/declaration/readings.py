@@ -51,16 +51,23 @@ class Source(Declared):
 
 
 class TextCase(Declared):
-    """A text for the tickets of which a condition holds: a constant or that of a field."""
+    """A text for the tickets of which a condition holds: a constant or that of a field.
+
+    Attributes:
+        prepend: stands before the text of the field, such as the + that a carrier leaves out.
+    """
 
     when: Condition
     value: Text | None = None
     from_: FieldName | None = Field(default=None, alias="from")
+    prepend: Text = ""
 
     @model_validator(mode="after")
     def _one_result(self) -> Self:
         if (self.value is None) == (self.from_ is None):
             raise ValueError("a case has `value` or `from`, one of them")
+        if self.prepend and self.from_ is None:
+            raise ValueError("`prepend` stands before the text of a field: it needs `from`")
         return self
 
 
