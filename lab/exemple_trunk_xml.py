@@ -19,7 +19,7 @@ ACCOUNTS = ("CL-4471", "CL-4472")
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     '<x:Releve xmlns:x="urn:exemple:releve:2" xmlns:f="urn:exemple:facturation" jour="{day}">\n'
-    "<x:Entete><x:Emetteur>Exemple Trunk</x:Emetteur></x:Entete>\n<x:Appels>\n"
+    "<x:Appels>\n"
 )
 FOOT = "</x:Appels>\n</x:Releve>\n"
 OUTCOMES = {

@@ -44,7 +44,7 @@ def _named_fields(
     """Return the steps for files whose first line names the fields."""
     fields = {column: _value(tickets, f"elements[{column}_place]") for column in columns.values()}
     faults = [
-        Fault("header is null", "missing_header", WHOLE),
+        Fault("names_line is null", "missing_header", WHOLE),
         Fault("names is null", "open_quotation_mark", "header"),
     ]
     faults += [
@@ -71,7 +71,7 @@ def _named_fields(
         shape_faults=tuple(shape_faults),
         ignored=(
             blank_line(tickets.separator),
-            Fault("btrim(line) = btrim(header)", "column_names"),
+            Fault("btrim(line) = btrim(names_line)", "column_names"),
         ),
         line="line",
         all_fields=_all_fields(tickets),
@@ -82,14 +82,13 @@ def _named_line(tickets: DelimitedTickets, columns: Mapping[str, str]) -> list[s
     places = [f"places.{column}_place" for column in columns.values()]
     last = ["places.last_place"] if columns else []
     elements = f"{_elements(tickets, 'lines.line')} as elements"
-    return ["lines.*", "places.names", *places, *last, elements]
+    return ["lines.*", "places.names_line", "places.names", *places, *last, elements]
 
 
 def _header_steps(
     tickets: DelimitedTickets, columns: Mapping[str, str], model_id: str
 ) -> tuple[Step, ...]:
     """Return the steps that find the fields in the first line of a file, once a file."""
-    header = r"ltrim(header, e'\uFEFF')"
     name = f"btrim({_whole_value(tickets, 'header_element')})"
     named = select_of([name], "unnest(header_elements) as listed (header_element)", is_once=False)
     names = f"case when header_elements is not null then array(\n{indent(named, INDENT)}\n) end"
@@ -103,10 +102,14 @@ def _header_steps(
         for name, column in columns.items()
     }
     deliveries = f"{{{{ source('raw', 'deliveries') }}}}\nwhere model = {literal(model_id)}"
-    elements = f"{_elements(tickets, header)} as header_elements"
+    elements = f"{_elements(tickets, 'names_line')} as header_elements"
     steps = [
-        Step("headers", select_of(["delivery_id", elements], deliveries)),
-        Step("header_names", select_of(["delivery_id", f"{names} as names"], "headers")),
+        Step(
+            "headers",
+            select_of(["delivery_id", f"{_names_line(tickets)} as names_line"], deliveries),
+        ),
+        Step("header_values", select_of(["*", elements], "headers")),
+        Step("header_names", select_of(["*", f"{names} as names"], "header_values")),
     ]
     if not columns:
         return (*steps, step_of("places", "header_names", {}))
@@ -116,6 +119,14 @@ def _header_steps(
         step_of("first_places", "header_names", places),
         step_of("places", "first_places", {"last_place": last}),
     )
+
+
+def _names_line(tickets: DelimitedTickets) -> str:
+    """Return the line of a delivery's header that names the fields: the last, which may be long."""
+    header = "header"
+    if tickets.skip_lines:
+        header = f"substring(header from '^(?:[^\\n]*\\n){{{tickets.skip_lines}}}(.*)$')"
+    return rf"ltrim({header}, e'\uFEFF')"
 
 
 def _all_fields(tickets: DelimitedTickets) -> str:
