@@ -180,7 +180,7 @@ class Findings:
 
         The first of its fields names an instant's fault, whichever of them is wrong.
         """
-        if reason == "no_such_time":
+        if reason in ("no_such_time", "missing"):
             for reading in self.layout.columns.given().values():
                 if isinstance(reading, TimeReading) and reading.from_[:1] == (name,):
                     return reading.join.join(fields.get(part) or "" for part in reading.from_)

@@ -41,6 +41,12 @@ REJECTED: dict[str, Reason] = {
         "a field that the layout reads is not there",
         "the header names it otherwise, or the source has left it out",
     ),
+    "missing": Reason(
+        "nothing stands in a field that every ticket needs: an instant, a direction, the talk time "
+        "of an answered call, the called number of an outgoing one, the currency of a charge",
+        "lines that are no tickets, such as totals, belong to `ignore`; else `first_of` another "
+        "field, or `otherwise`",
+    ),
     "unknown_layout": Reason(
         "the pattern does not match the line",
         "lines of another kind belong to `ignore`; the pattern stands for the whole line",
@@ -61,8 +67,11 @@ REJECTED: dict[str, Reason] = {
         "add it, or say with `otherwise` what it stands for",
     ),
     "unknown_value": Reason(
-        "the text is no number, or is longer than any value of this column",
+        "the text is no number where one is expected, or has control characters",
         "`decimal`, `thousands`, `empty_when`; or another field is meant",
+    ),
+    "value_too_long": Reason(
+        "the text is longer than any of this column", "another field is meant, or a line is damaged"
     ),
     "unknown_time_zone": Reason(
         "the entry's `time_zone` is none that PostgreSQL knows", "write it as in Europe/Paris"
@@ -71,9 +80,6 @@ REJECTED: dict[str, Reason] = {
         "somebody talks in a call that was not answered",
         "is `talk_seconds` the whole duration, ringing included? Then `minus`; or a code stands "
         "for another outcome",
-    ),
-    "line_too_long": Reason(
-        "the line is longer than any ticket", "is the `record_separator` right?"
     ),
     "layout_not_confirmed": Reason(
         "its layout does not say `confirmed: true`",
