@@ -34,9 +34,7 @@ def field_steps(tickets: JsonTickets, columns: Mapping[str, str]) -> FieldSteps:
         ),
         faults=(
             Fault(
-                "document is null or jsonb_typeof(document) not in ('object', 'array')",
-                "not_json",
-                WHOLE,
+                f"jsonb_typeof(document) is distinct from '{_shape(tickets)}'", "not_json", WHOLE
             ),
         ),
         shape_faults=tuple(
@@ -44,6 +42,12 @@ def field_steps(tickets: JsonTickets, columns: Mapping[str, str]) -> FieldSteps:
             for name, column in columns.items()
         ),
     )
+
+
+def _shape(tickets: JsonTickets) -> str:
+    """Return what a ticket is: a list where every field has a place in it, else an object."""
+    first_steps = [json_path(path)[0] for path in tickets.fields.values()]
+    return "array" if all(isinstance(step, int) for step in first_steps) else "object"
 
 
 def _step(step: str | int) -> str:
