@@ -17,7 +17,8 @@ from tollhouse.layouts.dbt_project import write_project
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.grouping import compiled, layouts_by_model, models_of
 from tollhouse.layouts.registry import LAYOUT_ID, BrokenLayout, layouts
-from tollhouse.layouts.views import LayoutsOfModel, files_of_model
+from tollhouse.layouts.trying import problem_of
+from tollhouse.layouts.views import CompiledLayout, LayoutsOfModel, files_of_model
 from tollhouse.pbx import models
 from tollhouse.settings import Settings
 from tollhouse.warehouse import DBT, connect
@@ -88,7 +89,7 @@ class Deployment:
 
 def have_changed(connection: psycopg.Connection, settings: Settings) -> bool:
     """Return whether views are missing, or are not what the files of layouts say."""
-    deployed = dict(connection.execute(DEPLOYED_FILES).fetchall())
+    deployed: dict[str, str] = dict(connection.execute(DEPLOYED_FILES).fetchall())
     return deployed != _file_digests(settings) or bool(_waiting_without_view(connection))
 
 
@@ -108,11 +109,15 @@ def prepare(
     files = _file_digests(settings)
     found = layouts(settings.layouts_folder)
     texts = compiled(found)
-    deployed = dict(connection.execute(DEPLOYED_VIEWS).fetchall())
+    deployed: dict[str, str] = dict(connection.execute(DEPLOYED_VIEWS).fetchall())
     missing = _models_missing(connection, found, deployed)
 
     by_model = layouts_by_model(found, texts, missing=missing)
-    refused: dict[str, str] = {}
+    changed = _changed(_files_of(settings, by_model), deployed)
+    suspects = texts if try_all else _layouts_of(changed, by_model)
+    refused = _refused(settings, {name: texts[name] for name in suspects}) if suspects else {}
+    if refused:
+        by_model = layouts_by_model(found, texts, refused=refused, missing=missing)
 
     views = _files_of(settings, by_model)
     write_project(settings, views)
@@ -197,6 +202,17 @@ def _changed(
 def _digest(files: Mapping[str, str]) -> str:
     text = "\0".join(f"{name}\0{text}" for name, text in sorted(files.items()))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _layouts_of(model_ids: tuple[str, ...], by_model: Mapping[str, LayoutsOfModel]) -> list[str]:
+    return [layout_id for model_id in model_ids for layout_id in by_model[model_id].fields]
+
+
+def _refused(settings: Settings, texts: Mapping[str, CompiledLayout]) -> dict[str, str]:
+    """Return why PostgreSQL refuses some of the layouts."""
+    with connect(DBT, settings=settings, autocommit=True) as connection:
+        problems = {name: problem_of(connection, text) for name, text in texts.items()}
+    return {name: problem for name, problem in problems.items() if problem is not None}
 
 
 def _states(

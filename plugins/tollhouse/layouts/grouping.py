@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from tollhouse.layouts.compiling import compile_fields, compile_tickets
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.registry import LAYOUT_ID, BrokenLayout
-from tollhouse.layouts.views import NO_FIELDS, CompiledLayout, LayoutsOfModel
+from tollhouse.layouts.views import CompiledLayout, LayoutsOfModel
 from tollhouse.pbx import models
 
 
@@ -14,8 +15,8 @@ def compiled(found: Mapping[str, Layout | BrokenLayout]) -> dict[str, CompiledLa
     """Return the SQL of the layouts that hold."""
     return {
         layout_id: CompiledLayout(
-            tickets=None,
-            fields=NO_FIELDS,
+            tickets=compile_tickets(layout) if layout.confirmed else None,
+            fields=compile_fields(layout),
         )
         for layout_id, layout in found.items()
         if isinstance(layout, Layout)

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from tollhouse.layouts.collecting import model_of
+from tollhouse.layouts.compiling import compile_fields, compile_tickets
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.reading import LARGEST_FILE_BYTES, LayoutError, LayoutFault, read_layout
 from tollhouse.pbx import Framing, Model, models
@@ -146,12 +147,21 @@ def _checked(path: Path) -> Layout | BrokenLayout:
         layout = read_layout(path)
         if faults := list(_faults_of_model(path, layout)):
             raise LayoutError(path, faults)
+        _compile(path, layout)
     except LayoutError as error:
         keys = _top_keys(path)
         return BrokenLayout(
             path, tuple(error.faults), _model_named(path, keys), _transports_named(keys)
         )
     return layout
+
+
+def _compile(path: Path, layout: Layout) -> None:
+    try:
+        compile_tickets(layout)
+        compile_fields(layout)
+    except ValueError as error:
+        raise LayoutError(path, [LayoutFault(1, "", str(error))]) from error
 
 
 def _faults_of_model(path: Path, layout: Layout) -> Iterator[LayoutFault]:

@@ -42,12 +42,14 @@ PBXS_WHERE = """
     where """
 
 #: Columns of the contract that tell a row of fields from the others.
-KEYS_OF_FIELDS = ("ticket_id", "pbx_id", "batch_id")
+KEYS_OF_FIELDS = ("ticket_id", "pbx_id", "delivery_id", "ordinal", "batch_id")
 
 NO_FIELDS = """
 select
     tickets.ticket_id,
     null::text as pbx_id,
+    tickets.delivery_id,
+    tickets.ordinal,
     tickets.batch_id,
     null::jsonb as fields
 from {{ source('raw', 'tickets') }} as tickets
