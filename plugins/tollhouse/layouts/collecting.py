@@ -7,7 +7,6 @@ from tollhouse.layouts.declaration.collection import (
     DroppedFilesCollection,
     RemoteFilesCollection,
     StreamCollection,
-    TableCollection,
 )
 from tollhouse.layouts.declaration.json_paths import json_path
 from tollhouse.layouts.declaration.readings import INSTANTS
@@ -45,7 +44,7 @@ def model_of(layout: Layout) -> Model:
         framing=framing_of(layout.tickets),
         encoding=PYTHON_NAMES.get(layout.tickets.encoding, layout.tickets.encoding),
         stream=_stream_of(layout) if "spooled_stream" in transports else None,
-        table=_table_of(layout.collection.sql_table) if "sql_table" in transports else None,
+        table=_table_of(layout) if "sql_table" in transports else None,
         api=_api_of(layout) if "http_api" in transports else None,
         files=files,
         remote_files=remote_files,
@@ -120,15 +119,17 @@ def _stream_of(layout: Layout) -> StreamDefaults:
     )
 
 
-def _table_of(declared: TableCollection | None) -> TableDefaults:
+def _table_of(layout: Layout) -> TableDefaults:
+    declared = layout.collection.sql_table
+    columns = tuple(path.strip('"').lower() for path in _identity_of(layout))
     if declared is None:
-        return TableDefaults(table="", key="", port=3306)
-    defaults = TableDefaults(declared.table, declared.key, declared.port)
+        return TableDefaults("", "", 3306, time_columns=(), identity_columns=columns)
     return TableDefaults(
         declared.table,
         declared.key,
         declared.port,
-        time_columns=declared.time_columns or defaults.time_columns,
+        time_columns=tuple(column.lower() for column in declared.time_columns),
+        identity_columns=columns,
     )
 
 

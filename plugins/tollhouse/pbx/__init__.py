@@ -140,6 +140,8 @@ class TableDefaults:
             change the tickets of the past: these are left out when a row is compared with raw.
         time_columns: the columns that may hold the start of a call, the most likely first; an
             interval is chosen by the first that is there.
+        identity_columns: columns that tell a call from another under its id, though they choose no
+            interval.
         page_rows: rows a query asks for.
         overlap_ids: ids read again below IDLAST, where a late commit may have appeared.
     """
@@ -150,6 +152,7 @@ class TableDefaults:
     query: str | None = None
     joined_columns: tuple[str, ...] = ()
     time_columns: tuple[str, ...] = ("calldate", "start")
+    identity_columns: tuple[str, ...] = ()
     page_rows: int = 10_000
     overlap_ids: int = 200
 

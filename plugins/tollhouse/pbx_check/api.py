@@ -24,6 +24,7 @@ from tollhouse.transports import SourceError
 from tollhouse.transports.http_api import api_defaults, by_time, open_cdr_api, open_client
 from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient
 from tollhouse.transports.http_api.failures import ApiError
+from tollhouse.transports.http_api.list_api import ListApi
 from tollhouse.transports.http_api.reach import Reach
 from tollhouse.transports.http_api.wazo import Wazo, started_at
 
@@ -54,8 +55,11 @@ def check_api(report: Report, pbx: Pbx, settings: Settings, landed: Landed) -> N
         with closing(open_client(pbx, connection, settings)) as client:
             _check_way(report, client.reach, connection)
             _check_certificate(report, client)
-            if api_defaults(pbx).api == "wazo":
+            api = api_defaults(pbx).api
+            if api == "wazo":
                 _check_wazo(report, pbx, Wazo(client, pbx, connection), connection, landed)
+            elif api == "list":
+                _check_list(report, pbx, ListApi(client, pbx, connection), landed)
             else:
                 _check_cdr_api(report, pbx, client, connection, landed)
     except ApiError as error:
@@ -108,11 +112,24 @@ def _check_wazo(
     pages = api.pages(after=max(highest - LAST_IDS, 0) - 1, page_rows=LAST_IDS)
     calls = [call for page in pages for call in page.tickets()]
     report.ok("tickets", f"the highest id is {highest}")
-    _check_wazo_idlast(report, highest, landed.idlast)
+    _check_idlast(report, highest, landed.idlast)
     _show_last(report, pbx, calls, lambda call: started_at(call.body))
 
 
-def _check_wazo_idlast(report: Report, highest: int, idlast: str | None) -> None:
+def _check_list(report: Report, pbx: Pbx, api: ListApi, landed: Landed) -> None:
+    """Look at the list that a layout describes; when its tickets were, only their SQL can say."""
+    newest = api.newest_id(LAST_IDS)
+    report.ok("login", f"{api.path} may be read")
+    if newest is None:
+        raise StepFailedError("tickets", f"{api.path} lists no ticket", NO_CALL)
+    pages = api.pages(after=max(newest - LAST_IDS, 0), page_rows=LAST_IDS)
+    tickets = [ticket for page in pages for ticket in page.tickets()]
+    report.ok("tickets", f"the highest id is {newest}")
+    _check_idlast(report, newest, landed.idlast)
+    report.last = LastTickets(tuple(tickets[-SHOWN_TICKETS:]))
+
+
+def _check_idlast(report: Report, highest: int, idlast: str | None) -> None:
     if idlast is None or not idlast.isdecimal():
         return
     if highest < int(idlast):

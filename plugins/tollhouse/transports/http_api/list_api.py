@@ -58,6 +58,11 @@ class ListApi:
         identity = listing.identity if listing else ()
         self._identity = [json_path(path) for path in identity]
 
+    @property
+    def path(self) -> str:
+        """What is asked for, below the address of the server."""
+        return self._declared.path
+
     def highest_id(self, read_up_to: int = 0) -> int | None:
         """Return the id of a ticket above those that were read, or the highest; None of no ticket.
 

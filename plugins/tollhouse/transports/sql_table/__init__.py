@@ -189,14 +189,14 @@ def _same_call(pbx: Pbx) -> Callable[[str, str], bool]:
     return partial(
         is_same_call,
         joined_columns=defaults.joined_columns,
-        time_columns=defaults.time_columns,
+        time_columns=(*defaults.time_columns, *defaults.identity_columns),
     )
 
 
 def _stretch(session: Session, source: Source, pbx: Pbx, interval: Interval) -> Stretch:
     """Return where the rows of an interval are: between which ids, and what tells them."""
     if source.time_column is None:
-        columns = ", ".join(table_defaults(pbx).time_columns)
+        columns = ", ".join(table_defaults(pbx).time_columns) or "that a layout names time_columns"
         raise SourceError(
             f"{pbx.id}: the rows of {source.unit} have none of the columns {columns}, so an "
             "interval cannot be read. Set IDLAST back instead; nothing doubles."

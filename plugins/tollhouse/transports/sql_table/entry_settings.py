@@ -69,7 +69,8 @@ def _whole_number(pbx: Pbx, name: str, default: int, lowest: int, highest: int) 
 
 
 def _refused(pbx: Pbx, name: str, wanted: str) -> SourceError:
+    found = repr(pbx.settings[name]) if name in pbx.settings else "missing"
     return SourceError(
-        f"{pbx.id}: settings.{name} of the entry in include/pbx.yml is {pbx.settings[name]!r}; it "
-        f"must be {wanted}."
+        f"{pbx.id}: settings.{name} of the entry in include/pbx.yml is {found}; it must be "
+        f"{wanted}."
     )
