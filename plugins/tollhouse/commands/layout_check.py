@@ -22,18 +22,23 @@ from tollhouse.commands.assumptions import (
     instant,
     json_object,
 )
-from tollhouse.commands.layout_report import as_json_object, show_findings
+from tollhouse.commands.layout_report import as_json_object, report_console, show_findings
 from tollhouse.commands.pbx_check import printable
 from tollhouse.decompression import DecompressionError, contents
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.findings import Findings
 from tollhouse.layouts.reading import LayoutError, LayoutFault
 from tollhouse.layouts.registry import BrokenLayout, find_layout, layout_at, layouts
-from tollhouse.layouts.trial import database_for_trials, model_on_trial, selects_of, try_file
+from tollhouse.layouts.trial import (
+    database_for_trials,
+    model_on_trial,
+    selects_of,
+    settings_on_trial,
+    try_file,
+)
 from tollhouse.parsing import AssumedPbx, ParsingError, StagingSelects
 from tollhouse.settings import Settings, load_settings
 
-WIDTH_OF_FILES = 120
 REJECTED_SOMETHING, DOES_NOT_HOLD = 1, 2
 
 
@@ -80,7 +85,7 @@ def run(
         time_zone=checked_time_zone(timezone or "UTC"),
         country=checked_country(country),
         received_at=instant(received_at),
-        settings=json_object(settings_json),
+        settings=settings_on_trial(found, json_object(settings_json)),
         transport="dropped_files",
     )
     for path in files:
@@ -94,10 +99,9 @@ def run(
     if as_json:
         _print_json(as_json_object(findings))
     else:
-        # What is written to a file need not be as narrow as the narrowest terminal.
-        width = None if sys.stdout.isatty() else WIDTH_OF_FILES
-        console = Console(highlight=False, width=width)
-        show_findings(console, findings, assumed.time_zone, zone_is_given=timezone is not None)
+        show_findings(
+            report_console(), findings, assumed.time_zone, zone_is_given=timezone is not None
+        )
     return REJECTED_SOMETHING if findings.count("rejected") else 0
 
 

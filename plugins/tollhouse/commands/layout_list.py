@@ -6,10 +6,12 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tollhouse.commands.layout_report import report_console
 from tollhouse.commands.pbx_check import printable
 from tollhouse.installed_pbxs import Pbx, PbxFileError, load_pbxs
 from tollhouse.layouts.declaration import Layout
@@ -57,7 +59,7 @@ def run(*, as_json: bool = False) -> int:
         json.dump([asdict(layout) for layout in listed], sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
     else:
-        _show(Console(highlight=False), settings, listed)
+        _show(report_console(), settings, listed)
     if unknown:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             Text(f"Which PBXs they read is not known: {printable(unknown)}")
@@ -94,8 +96,10 @@ def _show(console: Console, settings: Settings, listed: list[ListedLayout]) -> N
     if not listed:
         console.print(Text(f"No layout is declared in {printable(str(settings.layouts_folder))}."))
         return
-    table = Table(title="Declared layouts", title_justify="left")
-    for heading in ("Layout", "State", "Kind", "Model", "PBXs", "What it is"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Layout", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    for heading in ("Kind", "Model", "PBXs", "What it is"):
         table.add_column(heading, overflow="fold")
     for layout in listed:
         about = layout.fault or layout.title

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tollhouse.commands.pbx_check import printable
-from tollhouse.commands.ticket_table import amount_text, clock_text, duration_text, ticket_table
+from tollhouse.commands.ticket_table import (
+    amount_text,
+    clock_text,
+    cut,
+    duration_text,
+    ticket_table,
+)
 from tollhouse.layouts.findings import Example, Findings, Refusal
 from tollhouse.layouts.places import line_of
 from tollhouse.layouts.reasons import meaning_of, remedy_of
@@ -20,10 +27,17 @@ from tollhouse.layouts.trial import model_on_trial
 
 #: The state_field of what is wrong with a ticket and not with a field of it.
 WHOLE = "layout"
+WIDTH_OF_FILES = 120
 LONGEST_BODY = 200
 LONGEST_TEXT = 80
 #: Of a file with a header as wide as a spreadsheet's, so many unmapped fields are shown.
 MOST_FIELDS = 60
+
+
+def report_console() -> Console:
+    """Return a console on standard output, for tables."""
+    # What goes to a file need not be as narrow as the narrowest terminal.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
 
 def show_findings(
@@ -47,7 +61,7 @@ def show_findings(
             _show_table(
                 console,
                 f"The first {len(findings.shown)} tickets",
-                ticket_table(findings.shown, time_zone),
+                ticket_table(findings.shown, time_zone, width=console.width),
             )
             _show_totals(console, findings, time_zone)
     _show_advice(console, list(_advice(findings, zone_is_given=zone_is_given)))
@@ -165,7 +179,10 @@ def _example_lines(findings: Findings, example: Example) -> Iterator[Text]:
     place = f"line {line}" if line is not None else f"ticket {example.number}"
     if len(findings.files) > 1:
         place = f"{printable(example.file)}, {place}"
-    text = "" if example.text is None else f": {cut(printable(example.text), LONGEST_TEXT)!r}"
+    text = ""
+    if example.text is not None:
+        shown = cut(printable(example.text), LONGEST_TEXT)
+        text = f": {shown!r}" if shown.strip() else ": empty"
     yield Text.assemble("      ", (place, "cyan"), text)
     yield Text(f"          {cut(printable(example.body), LONGEST_BODY)}", "dim")
 
@@ -252,8 +269,3 @@ def _show_table(console: Console, heading: str, table: Table) -> None:
 
 def _line(findings: Findings, example: Example) -> int | None:
     return line_of(Path(example.file), example.ordinal, model_on_trial(findings.layout))
-
-
-def cut(text: str, length: int) -> str:
-    """Return a text, or its beginning where it is longer."""
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -47,6 +47,10 @@ REJECTED: dict[str, Reason] = {
         "lines that are no tickets, such as totals, belong to `ignore`; else `first_of` another "
         "field, or `otherwise`",
     ),
+    "not_mapped": Reason(
+        "the layout maps no column of this name, and no ticket can do without",
+        "map it under `columns`; a layout that is confirmed has all of them",
+    ),
     "unknown_layout": Reason(
         "the pattern does not match the line",
         "lines of another kind belong to `ignore`; the pattern stands for the whole line",

@@ -6,9 +6,9 @@ a layout is not confirmed yet is no obstacle: this is how it is found out whethe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psycopg
 
@@ -30,13 +30,14 @@ def model_on_trial(layout: Layout) -> Model:
     return models()[layout.model] if layout.model else model_of(layout)
 
 
-def selects_of(layout: Layout) -> StagingSelects:
-    """Return what reads tickets by a layout, confirmed or not.
+def settings_on_trial(layout: Layout, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of an entry that a layout reads: of a built-in model it names its layout."""
+    return {**settings, "layout": layout.layout_id} if layout.model else dict(settings)
 
-    A layout that leaves out a column which no ticket can do without can be read no further than its
-    fields: its tickets are rejected as those of a layout that is not confirmed.
-    """
-    tried = layout if layout.columns.missing() else layout.model_copy(update={"confirmed": True})
+
+def selects_of(layout: Layout) -> StagingSelects:
+    """Return what reads tickets by a layout, confirmed or not."""
+    tried = layout.model_copy(update={"confirmed": True})
     return StagingSelects(plain_sql(compile_tickets(tried)), plain_sql(compile_fields(tried)))
 
 
