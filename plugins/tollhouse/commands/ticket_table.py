@@ -32,7 +32,7 @@ WIDEST_COLUMN = 30
 GAP = 3
 
 
-def ticket_table(tickets: Sequence[ParsedTicket], time_zone: str, *, width: int = 120) -> Table:
+def ticket_table(tickets: Sequence[ParsedTicket], time_zone: str, *, width: int = 80) -> Table:
     """Return a table of parsed tickets, with the clock of a zone.
 
     Only tickets of the state ticket have something to show. What they hold is text and never
@@ -59,7 +59,13 @@ def ticket_table(tickets: Sequence[ParsedTicket], time_zone: str, *, width: int 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in cells:
         is_number = heading in ("Ring", "Talk", "Charge")
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
+        # Where even these are too many, texts fold and clocks stay whole.
+        table.add_column(
+            heading,
+            justify="right" if is_number else "left",
+            no_wrap=is_number or heading.startswith("Start"),
+            overflow="fold",
+        )
     for row in zip(*cells.values(), strict=True):
         table.add_row(*(Text(cut(text, WIDEST_COLUMN)) for text in row))
     return table
