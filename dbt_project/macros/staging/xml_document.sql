@@ -201,8 +201,8 @@
 {%- endmacro %}
 
 {#-
-    The attributes of a tag, without the declarations of prefixes. Of two that differ by their prefixes alone the first counts, and
-    is written last, for that is what jsonb keeps.
+    The attributes of a tag. Of two that differ by their prefixes alone the first counts, and is written last, for that is what jsonb
+    keeps; what declares a prefix keeps its own, and is found by no path.
 -#}
 {% macro xml_attributes(tags) -%}
     (
@@ -212,9 +212,14 @@
                 else
                     coalesce(
                         string_agg(
-                            ',"@' || split_part(attributes.name, ':', -1) || '":' || {{ xml_text('attributes.value', tags) }},
+                            ',"@'
+                            || case
+                                when attributes.name like 'xmlns:%' then attributes.name
+                                else split_part(attributes.name, ':', -1)
+                            end
+                            || '":' || {{ xml_text('attributes.value', tags) }},
                             '' order by attributes.place desc
-                        ) filter (where attributes.name <> 'xmlns' and attributes.name not like 'xmlns:%'),
+                        ),
                         ''
                     )
             end
