@@ -18,6 +18,7 @@ from tollhouse.collector.following import SpoolFollower
 from tollhouse.commands.pbx_check import in_words, printable
 from tollhouse.framing import Ticket
 from tollhouse.installed_pbxs import Pbx, load_pbxs
+from tollhouse.layouts.trial import selects_of_model
 from tollhouse.parsing import AssumedPbx, ParsedTicket, ParsingError, parse_tickets
 from tollhouse.settings import Settings, SettingsError, load_settings
 from tollhouse.warehouse import LOADER, WarehouseError, connect
@@ -73,7 +74,8 @@ class _Reading:
         try:
             if self._connection is None:
                 self._connection = connect(LOADER, settings=self._settings, autocommit=True)
-            return list(parse_tickets(self._connection, self._assumed(), tickets))
+            selects = selects_of_model(self._pbx.model, self._pbx.settings)
+            return list(parse_tickets(self._connection, self._assumed(), tickets, selects=selects))
         except (SettingsError, WarehouseError, ParsingError, psycopg.Error) as error:
             self._connection = None
             self._next_attempt = time.monotonic() + RECONNECT_SECONDS

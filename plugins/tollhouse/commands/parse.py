@@ -26,9 +26,11 @@ from tollhouse.commands.assumptions import (
 )
 from tollhouse.decompression import DecompressionError, contents
 from tollhouse.embedded.scratch import scratch_warehouse
+from tollhouse.layouts.trial import database_for_trials, selects_of_model
 from tollhouse.parsing import (
     AssumedPbx,
     ParsingError,
+    StagingSelects,
     has_staging_view,
     known_model,
     parse_file,
@@ -75,19 +77,25 @@ def run(
         if not path.is_file():
             raise ParsingError(f"{path} is no file that can be read.")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with _warehouse(load_settings(), assumed, console) as connection:
+    selects = selects_of_model(assumed.model.model_id, assumed.settings)
+    with _warehouse(load_settings(), assumed, selects, console) as connection:
         for path in files:
-            states = _parse(connection, assumed, path)
+            states = _parse(connection, assumed, selects, path)
             counts = ", ".join(f"{states[state]} {state}" for state in sorted(states))
             console.print(f"{path}: {counts or 'no tickets'}", markup=False)
 
 
-def _parse(connection: psycopg.Connection, assumed: AssumedPbx, path: Path) -> Counter[str]:
+def _parse(
+    connection: psycopg.Connection,
+    assumed: AssumedPbx,
+    selects: StagingSelects | None,
+    path: Path,
+) -> Counter[str]:
     states: Counter[str] = Counter()
     try:
         with path.open("rb") as file, contents(file, path.name) as streams:
             for ticket in chain.from_iterable(
-                parse_file(connection, assumed, stream) for stream in streams
+                parse_file(connection, assumed, stream, selects=selects) for stream in streams
             ):
                 states[ticket.state] += 1
                 _write(json.dumps(ticket.columns, ensure_ascii=False) + "\n")
@@ -110,17 +118,24 @@ def _write(text: str, *, flush: bool = False) -> None:
 
 @contextmanager
 def _warehouse(
-    settings: Settings, assumed: AssumedPbx, console: Console
+    settings: Settings,
+    assumed: AssumedPbx,
+    selects: StagingSelects | None,
+    console: Console,
 ) -> Iterator[psycopg.Connection]:
     """Connect to the warehouse of this installation, or to a scratch one where none answers."""
+    if selects is not None:
+        with database_for_trials(settings) as connection:
+            yield connection
+        return
     try:
-        connection = connect(LOADER, settings=settings, autocommit=True)
+        warehouse = connect(LOADER, settings=settings, autocommit=True)
     except (SettingsError, WarehouseError):
-        connection = None
-    if connection is not None:
-        with connection:
-            if has_staging_view(connection, assumed.model):
-                yield connection
+        warehouse = None
+    if warehouse is not None:
+        with warehouse:
+            if has_staging_view(warehouse, assumed.model):
+                yield warehouse
                 return
     console.print("No warehouse with the staging views answers: a scratch database is used.")
     with (

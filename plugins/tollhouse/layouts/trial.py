@@ -16,6 +16,7 @@ from tollhouse.embedded.scratch import scratch_warehouse
 from tollhouse.layouts.collecting import model_of
 from tollhouse.layouts.compiling import compile_fields, compile_tickets
 from tollhouse.layouts.declaration import Layout
+from tollhouse.layouts.registry import find_layout, layout_read_by
 from tollhouse.layouts.rendering import plain_sql
 from tollhouse.parsing import AssumedPbx, ParsedTicket, StagingSelects, parse_file
 from tollhouse.pbx import Model, models
@@ -39,6 +40,26 @@ def selects_of(layout: Layout) -> StagingSelects:
     """Return what reads tickets by a layout, confirmed or not."""
     tried = layout.model_copy(update={"confirmed": True})
     return StagingSelects(plain_sql(compile_tickets(tried)), plain_sql(compile_fields(tried)))
+
+
+def selects_of_model(model_id: str, settings: Mapping[str, Any]) -> StagingSelects | None:
+    """Return what reads the tickets of an entry by its layout, as its file is now.
+
+    So nothing has to be deployed to see what a layout makes of tickets. One that is not confirmed
+    keeps them and reads none, as in the pipeline.
+
+    Args:
+        model_id: of the entry.
+        settings: of the entry, which may name the layout.
+
+    Returns:
+        None where no layout that holds reads them: then their staging view does.
+    """
+    layout_id = layout_read_by(model_id, settings)
+    layout = find_layout(layout_id) if layout_id is not None else None
+    if not isinstance(layout, Layout) or layout.model_id != model_id:
+        return None
+    return StagingSelects(plain_sql(compile_tickets(layout)), plain_sql(compile_fields(layout)))
 
 
 def try_file(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tollhouse.installed_pbxs import Pbx
+from tollhouse.layouts.trial import selects_of_model
 from tollhouse.parsing import AssumedPbx, ParsedTicket, ParsingError, parse_tickets
 from tollhouse.pbx_check.report import Report, Step
 from tollhouse.settings import Settings, SettingsError
@@ -25,7 +26,11 @@ def check_parsed(report: Report, pbx: Pbx, settings: Settings) -> None:
     try:
         with connect(LOADER, settings=settings, autocommit=True) as connection:
             report.parsed = parse_tickets(
-                connection, assumed, list(report.last.tickets), header=report.last.header
+                connection,
+                assumed,
+                list(report.last.tickets),
+                header=report.last.header,
+                selects=selects_of_model(pbx.model, pbx.settings),
             )
     except (WarehouseError, SettingsError, ParsingError) as error:
         report.warn("parsed", f"not tried: {error}", "Parsing is SQL of the warehouse.")
