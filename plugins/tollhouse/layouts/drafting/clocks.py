@@ -14,7 +14,8 @@ from tollhouse.layouts.drafting.text import of, shown
 INSTANTS = ("started_at", "answered_at", "ended_at")
 #: Instants of one call lie no further apart.
 LONGEST_CALL = timedelta(days=1)
-ENOUGH_SHARE = 0.9
+#: A clock that most tickets have not is the code of something else.
+FEWEST_FILLED = 0.5
 #: So many pairs of neighbours tell the order of a file.
 FEWEST_NEIGHBOURS = 3
 
@@ -78,7 +79,7 @@ def _pairs(survey: Survey) -> list[Clock]:
             ),
         )
         found.append(Clock((day.field.name, facts.field.name), facts, _joined(day, facts)))
-    return found
+    return [clock for clock in found if clock.guess.count]
 
 
 def _is_date(survey: Survey, facts: Facts) -> bool:
@@ -87,6 +88,8 @@ def _is_date(survey: Survey, facts: Facts) -> bool:
 
 def _is_time_of_day(survey: Survey, facts: Facts) -> bool:
     if survey.score(facts, "duration", "talk_seconds", "ring_seconds") >= ENOUGH_SCORE:
+        return False
+    if len(facts.filled) < FEWEST_FILLED * len(facts.field.values):
         return False
     return facts.kind == "clock" or survey.score(facts, "clock", *INSTANTS) >= ENOUGH_SCORE
 
@@ -254,10 +257,12 @@ def _choose(survey: Survey, column: str, clock: Clock, why: str) -> None:
         if (rival.span, rival.descents) != (guess.span, guess.descents):
             told += f"; read so, they lie {rival.span.days} days apart instead of {guess.span.days}"
         reasons.append(told)
-        survey.doubts.append(
-            f"{column}: {guess.format} or {rival.format}? The sample cannot tell; look at a day "
-            "after the 12th of a month"
+        question = (
+            f"{guess.format} or {rival.format}? The sample cannot tell; look at a day after the "
+            "12th of a month"
         )
+        if not any(question in doubt for doubt in survey.doubts):
+            survey.doubts.append(f"{column}: {question}")
     if clock.is_exact:
         reasons.append("it names an instant in any zone")
     elif column == min(set(INSTANTS) & ({column} | set(survey.choices)), key=INSTANTS.index):

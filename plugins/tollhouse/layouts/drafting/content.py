@@ -27,6 +27,8 @@ MOST_FILES = 20
 LONGEST_LINE = 16_384
 
 LINE_END = re.compile(r"\r\n|\n|\r")
+#: What ports and printers put around lines; layouts leave it out too.
+AROUND_LINES = "".join(map(chr, (*range(9), *range(10, 32), 127, 0xFEFF)))
 #: What ends records where no line ends.
 OTHER_ENDS = "\x1e\x03\x04\x1d\x0c\x17"
 #: Characters that tickets do not hold; some PBXs put others around each ticket.
@@ -139,9 +141,9 @@ def _lines(text: str, separator: str, *, is_cut_before: bool, is_cut_behind: boo
     lines = LINE_END.split(text) if separator == "newline" else text.split(separator)
     for line in lines[bool(is_cut_before) : len(lines) - bool(is_cut_behind)]:
         # NUL is what padding is made of; PostgreSQL has none in its texts.
-        shown = line.replace("\0", " ")
-        if shown.strip():
-            yield shown
+        plain = line.strip(AROUND_LINES).replace("\0", " ")
+        if plain.strip():
+            yield plain
 
 
 def _record_separator(texts: Sequence[str]) -> str:

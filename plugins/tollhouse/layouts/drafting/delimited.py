@@ -54,45 +54,42 @@ def delimited_shape(sample: Sample) -> Shape | None:
     tickets, others = _tickets_and_others(lines, way, header)
     if not tickets:
         return None
-    rows = [way.values(line) for line in tickets]
-    types_row = header is not None and _is_row_of_types(rows[0])
-    example = rows[0]
-    if types_row and len(rows) > 1:
-        rows = rows[1:]
-    columns = [tuple(column) for column in zip(*rows, strict=True)][:MOST_FIELDS]
     names = way.values(header) if header is not None else []
-    if names and is_usable(names):
-        fields = tuple(
-            SampledField(name, values, title=name)
-            for name, values in zip(names, columns, strict=True)
-        )
-    elif names:
-        titles = [*names, *[""] * len(columns)][: len(columns)]
-        fields = tuple(
-            SampledField(name, values, title=title)
-            for name, values, title in zip(unique_names(titles), columns, titles, strict=True)
-        )
-    else:
-        fields = named_by_kind(columns)
+    by_file = is_usable(names) and len(names) == way.field_count <= MOST_FIELDS
     ignore, doubts = _other_lines(others, tickets, way)
-    if types_row and is_usable(names):
-        condition = {"field": fields[0].name, "is": example[0]}
+    rows = [way.values(line) for line in tickets]
+    if by_file and len(rows) > 1 and _is_row_of_types(rows[0]):
+        condition = {"field": names[0], "is": rows[0][0]}
         ignore.append(IgnoreRule(condition, "the line below the header names types, no call"))
+        rows = rows[1:]
+    if header is not None and not by_file:
+        doubts.append("the header does not name every field once: the names go by position")
     if way.field_count > MOST_FIELDS:
         doubts.append(f"a ticket has {way.field_count} values; the first {MOST_FIELDS} are read")
-    by_file = header is not None and is_usable(names)
     return Shape(
         "delimited",
         f"{of(len(tickets), len(tickets) + len(others), 'line')} "
         f"{'has' if len(tickets) == 1 else 'have'} {way.field_count} values with "
         f"{shown(way.separator)} between them",
-        _settings(sample, way, header, names),
-        fields,
+        _settings(sample, way, header, by_file=by_file),
+        _fields(rows, names, by_file=by_file),
         by_file,
         tuple(ignore),
-        (),
-        (*_header_doubts(header, names), *doubts),
-        tickets[-1] if types_row else tickets[0],
+        doubts=tuple(doubts),
+    )
+
+
+def _fields(
+    rows: Sequence[Sequence[str]], names: Sequence[str], *, by_file: bool
+) -> tuple[SampledField, ...]:
+    columns = [tuple(column) for column in zip(*rows, strict=True)][:MOST_FIELDS]
+    if not names:
+        return named_by_kind(columns)
+    titles = [*names, *[""] * len(columns)][: len(columns)]
+    unique = titles if by_file else unique_names(titles)
+    return tuple(
+        SampledField(name, values, title=title)
+        for name, values, title in zip(unique, columns, titles, strict=True)
     )
 
 
@@ -228,7 +225,7 @@ def _beginning(line: str, way: _Split) -> str | None:
 
 
 def _settings(
-    sample: Sample, way: _Split, header: str | None, names: Sequence[str]
+    sample: Sample, way: _Split, header: str | None, *, by_file: bool
 ) -> tuple[tuple[str, object, str], ...]:
     settings: list[tuple[str, object, str]] = [
         ("separator", SEPARATOR_WORDS.get(way.separator, way.separator), ""),
@@ -238,13 +235,13 @@ def _settings(
         settings.append(("header", False, "the first line looks like the others"))
         return tuple(settings)
     skipped = _lines_before(sample, header)
-    if is_usable(names):
+    if by_file:
         if skipped:
             settings.append(("skip_lines", skipped, "above the header"))
         settings.append(("header", True, "the first line names the fields"))
     else:
         settings.append(("skip_lines", skipped + 1, "the header and what is above it"))
-        reason = "its names are empty, repeated or not of the number of values: named below instead"
+        reason = "its names are empty, repeated or not of the number of values: see the fields"
         settings.append(("header", False, reason))
     return tuple(settings)
 
@@ -260,9 +257,3 @@ def _lines_before(sample: Sample, header: str) -> int:
     sign = sample.record_separator
     lines = LINE_END.split(text) if sign == "newline" else text.split(sign)
     return next((place for place, line in enumerate(lines) if line == header), 0)
-
-
-def _header_doubts(header: str | None, names: Sequence[str]) -> list[str]:
-    if header is None or is_usable(names):
-        return []
-    return ["the header does not name every field once; the names below go by position"]

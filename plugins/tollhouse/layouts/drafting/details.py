@@ -35,7 +35,6 @@ def choose_details(survey: Survey) -> None:
     """Decide what names alone, or values of a form of their own, tell."""
     _choose_identity(survey)
     _choose_outcome(survey)
-    _choose_charge(survey)
     pulses = survey.best_named("pulses", _is_whole_number, least=SURE_SCORE)
     if pulses is not None and not _is_used(survey, pulses):
         survey.choose("pulses", {"from": pulses.field.name}, _name_says(pulses))
@@ -132,13 +131,14 @@ def _hint_at_outcome(survey: Survey) -> None:
         )
 
 
-def _choose_charge(survey: Survey) -> None:
+def choose_charge(survey: Survey) -> None:
+    """Decide which field is the charge, if one is, and its currency."""
     named = survey.best_named(
         "pbx_charge_amount",
         lambda facts: facts.is_decimal or _is_whole_number(facts),
         tie=lambda facts: facts.is_decimal,
     )
-    facts = named or next(iter(survey.unused(lambda other: other.kind == "amount")), None)
+    facts = named or _unnamed_amount(survey)
     if facts is None or _is_used(survey, facts):
         return
     decimals = [value for value in facts.filled if re.search(r"[.,]\d+$", value)]
@@ -155,6 +155,18 @@ def _choose_charge(survey: Survey) -> None:
     reason = _name_says(facts) if named else "numbers with decimals"
     survey.choose("pbx_charge_amount", reading, reason, doubt)
     _choose_currency(survey, facts)
+
+
+def _unnamed_amount(survey: Survey) -> Facts | None:
+    """Return the amount that stands nearest to a currency, or the only one."""
+    amounts = survey.unused(lambda facts: facts.kind == "amount")
+    currencies = [place for place, facts in enumerate(survey.facts) if facts.is_currency]
+    if not currencies:
+        return amounts[0] if len(amounts) == 1 else None
+    places = {facts.field.name: place for place, facts in enumerate(survey.facts)}
+    return min(
+        amounts, key=lambda facts: abs(places[facts.field.name] - currencies[0]), default=None
+    )
 
 
 def _choose_currency(survey: Survey, amount: Facts) -> None:

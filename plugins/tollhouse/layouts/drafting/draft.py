@@ -13,7 +13,7 @@ from tollhouse.layouts.declaration.columns import Columns
 from tollhouse.layouts.drafting.choices import Survey
 from tollhouse.layouts.drafting.clocks import choose_instants
 from tollhouse.layouts.drafting.content import Sample, sample_of
-from tollhouse.layouts.drafting.details import choose_details
+from tollhouse.layouts.drafting.details import choose_charge, choose_details
 from tollhouse.layouts.drafting.lengths import choose_durations, seconds_of_tickets
 from tollhouse.layouts.drafting.parties import choose_direction, choose_parties
 from tollhouse.layouts.drafting.shapes import shape_of
@@ -57,6 +57,7 @@ def draft_of(paths: Sequence[Path], *, country: str = "FR") -> Draft:
     currencies = get_territory_currencies(country) or ["EUR"]
     survey = Survey(shape, country in MONTH_FIRST_COUNTRIES, currencies[0])
     clocks = choose_instants(survey, seconds_of_tickets(survey))
+    choose_charge(survey)
     choose_durations(survey, clocks)
     choose_direction(survey)
     choose_parties(survey)
@@ -78,4 +79,10 @@ def _all_doubts(survey: Survey, sample: Sample) -> tuple[str, ...]:
     long_lines = sum(file.long_lines for file in sample.files)
     if long_lines:
         doubts.append(f"{long_lines} lines are too long for a ticket and were not looked at")
-    return tuple(dict.fromkeys(doubts))
+    columns = list(Columns.model_fields)
+
+    def place(doubt: str) -> int:
+        column = doubt.partition(":")[0].partition(",")[0]
+        return columns.index(column) if column in columns else -1
+
+    return tuple(sorted(dict.fromkeys(doubts), key=place))

@@ -89,9 +89,8 @@ def _one_byte(data: bytes) -> Encoding:
         )
     best = max(ONE_BYTE, key=lambda name: scores[name])
     alike = [name for name in ONE_BYTE if name != best and texts[name] == texts[best]]
-    doubt = (
-        f"{', '.join(alike)} would read the sample alike"
-        if alike
-        else "encodings of one byte a character can only be told apart by reading: check names"
-    )
-    return Encoding(best, "it is no UTF-8, and gives letters where letters are expected", doubt)
+    reason = "it is no UTF-8, and gives letters where letters are expected"
+    if alike:
+        return Encoding(best, f"{reason}; {', '.join(alike)} read the sample alike")
+    doubt = "encodings of one byte a character can only be told apart by reading: check names"
+    return Encoding(best, reason, doubt)

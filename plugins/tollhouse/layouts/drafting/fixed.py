@@ -14,9 +14,10 @@ from tollhouse.layouts.drafting.text import counted, printable, shown
 
 TICKET = re.compile(r"\d{1,2}[:.'hH]\d{2}|\d{8}")
 RULE = re.compile(r"[-=_*+|. ]{3,}")
+AMOUNT = re.compile(r"\d+[.,]\d+")
 FEWEST_FIELDS = 3
 #: Lines beyond do not fit a page, and are no columns that people laid out.
-WIDEST_LINE = 2_000
+WIDEST_LINE = 1_000
 RULER_WIDTH = 116
 HEADING_START = 12
 #: A heading may stand a little beside its column; one above a column that is empty names none.
@@ -32,11 +33,13 @@ def fixed_shape(sample: Sample) -> Shape | None:
     width = max(map(len, tickets))
     if width > WIDEST_LINE or any("\t" in line for line in tickets):
         return None
-    spans = _spans([line.ljust(width) for line in tickets], width)
+    padded = [line.ljust(width) for line in tickets]
+    spans = _spans(padded, width)
     words = median(len(line.split()) for line in tickets)
     # Where the words of lines do not stand below each other no column stays blank.
     if len(spans) < FEWEST_FIELDS or len(spans) < 0.6 * words:
         return None
+    spans = _with_blanks_beside(padded, spans)
     columns = [
         tuple(line[start : start + size].strip() for line in tickets) for start, size in spans
     ]
@@ -67,7 +70,6 @@ def fixed_shape(sample: Sample) -> Shape | None:
         tuple(ignore),
         _ruler(tickets[0], spans),
         tuple(doubts),
-        tickets[0],
     )
 
 
@@ -82,6 +84,31 @@ def _spans(lines: Sequence[str], width: int) -> list[tuple[int, int]]:
             spans += _cut(lines, start, start + size)
         start += size
     return spans
+
+
+def _with_blanks_beside(
+    lines: Sequence[str], spans: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Give fields the blank columns beside them: values that are longer than the sample's fit.
+
+    Texts grow to the right, numbers that stand at the right grow to the left.
+    """
+    starts = [start for start, _ in spans]
+    ends = [start + size for start, size in spans]
+    for index in range(len(spans) - 1):
+        left, right = ends[index], starts[index + 1]
+        if right - left < 2:
+            continue
+        grows_right = any(line[left - 1] == " " for line in lines)
+        texts = [line[right : ends[index + 1]] for line in lines]
+        grows_left = any(text.startswith(" ") for text in texts) or (
+            not grows_right and all(AMOUNT.fullmatch(text) for text in texts)
+        )
+        if grows_right:
+            ends[index] = right - 1 - (right - left) // 2 * grows_left
+        if grows_left:
+            starts[index + 1] = ends[index] + 1
+    return [(start, end - start) for start, end in zip(starts, ends, strict=True)]
 
 
 def _cut(lines: Sequence[str], start: int, end: int) -> list[tuple[int, int]]:

@@ -32,6 +32,8 @@ NUMBER_PREFIX = re.compile(r"(?:[A-Za-z]{2,4}[.:]|<[A-Za-z]{1,4}>)(?=[0-9+*#])")
 EXTENSION = re.compile(r"\d{2,6}")
 MASKED_NUMBER = re.compile(r"\+?\d{3,}[xX*.]{2,}")
 WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
+#: Longer numbers that grow are telephone numbers in order.
+COUNTER = re.compile(r"[1-9]\d{0,8}")
 DECIMAL_NUMBER = re.compile(r"-?\d{1,3}(?:[ .,']?\d{3})*[.,]\d{1,8}|-?\d+[.,]\d{1,8}")
 #: Seconds of an epoch and a counter, as Asterisk names calls.
 ONE_DOT = re.compile(r"\d+[.,]\d+")
@@ -150,7 +152,7 @@ class Facts:
     @cached_property
     def is_counter(self) -> bool:
         """Whether its values are whole numbers that grow from ticket to ticket."""
-        if not self.is_identity or self.share(WHOLE_NUMBER) < 1:
+        if not self.is_identity or self.share(COUNTER) < 1:
             return False
         numbers = [int(value) for value in self.filled]
         return all(before < after for before, after in pairwise(numbers))

@@ -200,7 +200,11 @@ def _formats(
                 continue
             for time_format in _time_formats(rest, behind_date=with_date):
                 proposed[date_format + time_format] = None
-    return sorted(proposed, key=lambda text: month_first and not text.startswith("M"))
+    # Who writes AM and PM mostly writes the month first.
+    return sorted(
+        proposed,
+        key=lambda text: (month_first or text.endswith("a")) and not text.startswith("M"),
+    )
 
 
 def _date_formats(value: str) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ def json_shape(sample: Sample) -> Shape | None:
         if len(objects) < 0.5 * len(sample.lines):
             return None
         reason = f"{len(objects)} of {counted(len(sample.lines), 'line')} are a JSON object each"
-        return _shape(objects[:MOST_TICKETS], None, reason, sample.lines[0])
+        return _shape(objects[:MOST_TICKETS], None, reason)
     document = _loaded(text)
     if document is None:
         document = _loaded(_closed(text))
@@ -43,12 +43,10 @@ def json_shape(sample: Sample) -> Shape | None:
     path, tickets = lists[0]
     where = f"in its list {shown(path)}" if path else "which is a list"
     reason = f"one JSON document, {where}: {counted(len(tickets), 'object')} in the sample"
-    return _shape(tickets[:MOST_TICKETS], path, reason, json.dumps(tickets[0], ensure_ascii=False))
+    return _shape(tickets[:MOST_TICKETS], path, reason)
 
 
-def _shape(
-    tickets: Sequence[Mapping[str, Any]], path: str | None, reason: str, example: str
-) -> Shape:
+def _shape(tickets: Sequence[Mapping[str, Any]], path: str | None, reason: str) -> Shape:
     rows = [dict(_leaves(ticket)) for ticket in tickets]
     paths = list(dict.fromkeys(leaf for row in rows for leaf in row))[:MOST_FIELDS]
     names = unique_names(leaf.replace('"', "") for leaf in paths)
@@ -63,7 +61,7 @@ def _shape(
     doubts = []
     if len({leaf for row in rows for leaf in row}) > MOST_FIELDS:
         doubts.append(f"a ticket has more than {MOST_FIELDS} values; the first ones are read")
-    return Shape("json", reason, settings, fields, doubts=tuple(doubts), example=example)
+    return Shape("json", reason, settings, fields, doubts=tuple(doubts))
 
 
 def _title(path: str) -> str:

@@ -16,6 +16,17 @@ from tollhouse.layouts.drafting.words import unit_of
 ENOUGH_SHARE = 0.9
 #: Clocks and counters of a PBX round on their own.
 TOLERANCE_SECONDS = 1
+#: A field with fewer values is a code.
+FEW_VALUES = 3
+#: Nobody writes the seconds of a call with two decimals, and minutes are few.
+MOST_MINUTES = 300
+
+DURATION_ROLES = ("talk_seconds", "duration", "ring_seconds")
+OTHER_ROLES = (
+    "source_call_id", "leg_number", "extension", "caller_number", "called_number", "account_code",
+    "authorization_code", "trunk_in", "trunk_out", "pulses", "pbx_charge_amount", "outcome",
+    "direction",
+)  # fmt: skip
 
 
 def seconds_of_tickets(survey: Survey) -> Sequence[int | None] | None:
@@ -30,19 +41,25 @@ def choose_durations(survey: Survey, clocks: Mapping[str, Clock]) -> None:
     talk = _named(survey, "talk_seconds")
     whole = _named(survey, "duration")
     ring = _named(survey, "ring_seconds")
+    is_a_guess = False
     if talk is None and whole is None:
-        talk = _told_by_clocks(survey, clocks) or _unnamed(survey)
+        talk = _told_by_clocks(survey, clocks, "answered_at")
+        whole = _told_by_clocks(survey, clocks, "started_at", without=talk) or (
+            _unnamed(survey) if talk is None else None
+        )
     if talk is None and whole is None:
-        _choose_between(survey, clocks)
-        return
+        talk, is_a_guess = _only_number(survey), True
     chosen = talk or whole
     if chosen is None:
+        _choose_between(survey, clocks)
         return
     guess = _with_unit(survey, chosen, clocks, "talk_seconds")
     reasons = [_looks_like(guess), _name_says(chosen)]
     reading: dict[str, object] = {"from": chosen.field.name, **_format(guess)}
     doubt = None
-    if talk is None and whole is not None:
+    if is_a_guess:
+        doubt = f"whether {chosen.field.name} is a duration at all"
+    elif talk is None and whole is not None:
         doubt = _whole_or_talk(survey, whole, guess, ring, clocks, reading, reasons)
     survey.choose("talk_seconds", reading, "; ".join(filter(None, reasons)), doubt)
     if ring is not None:
@@ -54,7 +71,7 @@ def choose_durations(survey: Survey, clocks: Mapping[str, Clock]) -> None:
 
 
 def _named(survey: Survey, role: str) -> Facts | None:
-    others = {"talk_seconds", "duration", "ring_seconds"} - {role}
+    others = set(DURATION_ROLES) - {role}
     return survey.best_named(
         role,
         lambda facts: (
@@ -84,19 +101,42 @@ def _unnamed(survey: Survey) -> Facts | None:
     )
 
 
-def _told_by_clocks(survey: Survey, clocks: Mapping[str, Clock]) -> Facts | None:
-    """Return the bare numbers that are the seconds between two clocks of the tickets."""
-    for first, last in (("answered_at", "ended_at"), ("started_at", "ended_at")):
-        gaps = _gaps(clocks, first, last)
-        if not any(gaps):
+def _told_by_clocks(
+    survey: Survey, clocks: Mapping[str, Clock], first: str, *, without: Facts | None = None
+) -> Facts | None:
+    """Return the field that is the time from a clock of the tickets to their end."""
+    gaps = _gaps(clocks, first, "ended_at")
+    if not any(gaps):
+        return None
+    for facts in survey.facts:
+        guess = facts.duration
+        if guess is None or facts.instant is not None or facts is without:
             continue
-        for facts in survey.facts:
-            guess = facts.duration
-            if guess is None or not guess.is_number or facts.instant is not None:
-                continue
-            if _share_alike(guess.seconds, gaps) >= ENOUGH_SHARE:
-                return facts
+        if _share_alike(guess.seconds, gaps) >= ENOUGH_SHARE:
+            return facts
     return None
+
+
+def _only_number(survey: Survey) -> Facts | None:
+    """Return the field of bare numbers that can be a duration, if there is no other."""
+    candidates = _bare_numbers(survey)
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _bare_numbers(survey: Survey) -> list[Facts]:
+    """Return the fields of numbers of which some are small and nothing else is known."""
+    return survey.unused(
+        lambda facts: (
+            facts.duration is not None
+            and facts.duration.is_number
+            and facts.instant is None
+            and not facts.is_counter
+            and not facts.is_phone_number
+            and len(facts.counts) > FEW_VALUES
+            and min(len(value.split(".")[0].split(",")[0]) for value in facts.filled) <= 2
+            and not survey.score(facts, *OTHER_ROLES)
+        )
+    )
 
 
 def _choose_between(survey: Survey, clocks: Mapping[str, Clock]) -> None:
@@ -106,13 +146,7 @@ def _choose_between(survey: Survey, clocks: Mapping[str, Clock]) -> None:
         reason = "no field has a duration; both instants are exact, so it lies between them"
         survey.choose("talk_seconds", reading, reason)
         return
-    candidates = [
-        facts.field.name
-        for facts in survey.facts
-        if facts.duration is not None
-        and facts.instant is None
-        and facts.kind in ("count", "amount")
-    ]
+    candidates = [facts.field.name for facts in _bare_numbers(survey)]
     if candidates:
         survey.hints["talk_seconds"] = f"bare numbers are in {', '.join(candidates[:8])}"
 
@@ -154,8 +188,8 @@ def _choose_ring_as_rest(survey: Survey, talk: Facts, whole: Facts, guess: Durat
     ]
     if not pairs or any(short > long for long, short in pairs):
         survey.doubts.append(
-            f"{whole.field.name} is not always longer than {talk.field.name}: which one is the "
-            "talk time?"
+            f"talk_seconds: {whole.field.name} is not always longer than {talk.field.name}: which "
+            "one is the talk time?"
         )
         return
     reading: dict[str, object] = {
@@ -202,6 +236,8 @@ def _guess(facts: Facts) -> DurationGuess:
     if named == "minutes":
         return guess.in_unit("minutes")
     read = [value for value in guess.seconds if value]
+    if named is None and facts.is_decimal and max(read, default=0) <= MOST_MINUTES:
+        return guess.in_unit("minutes")
     if named is None and read and median(read) > LONGEST_USUAL_SECONDS:
         return guess.in_unit("milliseconds")
     return guess

@@ -12,6 +12,8 @@ from tollhouse.layouts.drafting.words import AMBIGUOUS_DIRECTIONS, DIRECTIONS, m
 #: A field of numbers may hold names too, and be empty where a number was withheld.
 NUMBER_SHARE = 0.6
 SAME_SHARE = 0.6
+#: What only a few tickets have is no side of a call.
+FEWEST_FILLED = 0.3
 #: A number with more digits is one outside.
 LONGEST_EXTENSION = 5
 #: A name of an extension says so and nothing else: those of channels have the word too.
@@ -55,8 +57,9 @@ def choose_direction(survey: Survey) -> None:
         doubts.append(f"whether {quoted(ambiguous)} mean{'s' if len(ambiguous) == 1 else ''} that")
     if len(codes) == 1:
         doubts.append("which other codes there are: the sample has one only")
+    known = "some" if unknown else "all"
     reason = f"{shown(facts.field.name)} has few values" + (
-        ", some known as directions" if len(unknown) < len(codes) else ""
+        f", {known} known as directions" if len(unknown) < len(codes) else ""
     )
     if not empty:
         reason += "; a ticket with another code is rejected, so that it is seen"
@@ -147,18 +150,21 @@ def _unnamed(survey: Survey, taken: Sequence[Facts]) -> list[Facts]:
         if facts in taken or (survey.is_named and _has_other_role(survey, facts)):
             continue
         is_short = max(map(len, facts.numbers), default=0) < 3
+        is_filled = len(facts.filled) >= FEWEST_FILLED * len(facts.field.values)
         is_numbers = _number_share(facts) >= NUMBER_SHARE and not facts.is_decimal
         # Called and dialled are often two fields, and mostly the same.
         is_repeated = any(_share_alike(facts, other) > SAME_SHARE for other in found)
-        if is_numbers and not is_short and not facts.is_counter and not is_repeated:
+        if is_numbers and is_filled and not is_short and not facts.is_counter and not is_repeated:
             found.append(facts)
-    for kind in (
-        [facts for facts in found if facts.is_phone_number and not _is_constant(facts)],
-        [facts for facts in found if not _is_constant(facts)],
-    ):
-        if len(kind) >= 2:
-            return kind
-    return found
+    varying = [facts for facts in found if not _is_constant(facts)]
+    phone_numbers = [facts for facts in varying if facts.is_phone_number]
+    if len(phone_numbers) == 1:
+        # The other side of the call mostly stands beside it.
+        place = survey.facts.index(phone_numbers[0])
+        beside = survey.facts[max(0, place - 1) : place + 2]
+        pair = [facts for facts in found if facts in beside][:2]
+        return pair if len(pair) == 2 else varying
+    return next((few for few in (phone_numbers, varying) if len(few) >= 2), found)
 
 
 def _has_other_role(survey: Survey, facts: Facts) -> bool:
@@ -166,7 +172,11 @@ def _has_other_role(survey: Survey, facts: Facts) -> bool:
 
 
 def _share_alike(first: Facts, second: Facts) -> float:
-    pairs = list(zip(first.field.values, second.field.values, strict=True))
+    pairs = [
+        (one, other)
+        for one, other in zip(first.field.values, second.field.values, strict=True)
+        if one and other
+    ]
     return sum(one == other for one, other in pairs) / max(1, len(pairs))
 
 

@@ -44,7 +44,6 @@ class Shape:
         ignore: what is kept and means nothing.
         notes: lines of comment above the fields: a ruler, what cannot be seen.
         doubts: what a person should look at.
-        example: a ticket verbatim.
     """
 
     kind: str
@@ -55,7 +54,6 @@ class Shape:
     ignore: tuple[IgnoreRule, ...] = ()
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = field(default=())
-    example: str = ""
 
     @property
     def ticket_count(self) -> int:

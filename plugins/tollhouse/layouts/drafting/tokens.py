@@ -59,7 +59,6 @@ def _words(lines: list[str]) -> Shape:
         (("pattern", pattern, "named groups are the fields"),),
         fields,
         doubts=tuple(doubts),
-        example=lines[0],
     )
 
 
@@ -69,7 +68,7 @@ def _keys_and_values(lines: list[str], keys: list[str]) -> Shape:
     A regular expression reads keys in one order; lines in another one will be rejected, and seen.
     """
     order = [key for key in dict(KEY_AND_VALUE.findall(lines[0])) if key in keys]
-    names = [re.sub(r"\W", "_", name) for name in unique_names(order)]
+    names = unique_names(re.sub(r"\W", "_", key) for key in order)
     rows = [dict(KEY_AND_VALUE.findall(line)) for line in lines]
     fields = tuple(
         SampledField(name, tuple(row.get(key, "").strip('"') for row in rows), title=key)
@@ -85,5 +84,4 @@ def _keys_and_values(lines: list[str], keys: list[str]) -> Shape:
         (("pattern", "^.*" + ".*".join(groups), "named groups are the fields"),),
         fields,
         doubts=("names and values are read in the order of the first line: check the others",),
-        example=lines[0],
     )

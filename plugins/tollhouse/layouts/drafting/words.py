@@ -70,7 +70,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "termination reason", "reason terminated", "hangup cause", "release cause",
     ),
     "caller_number": (
-        "caller", "caller number", "caller id", "callerid", "calling", "calling number",
+        "caller", "a", "caller number", "caller id", "callerid", "calling", "calling number",
         "calling party", "calling party number", "from", "from number", "src", "source",
         "source number", "a number", "anumber", "a party", "number a", "cli", "clid", "ani", "orig",
         "origin", "originating number", "originator", "from no", "numero a", "calling no",
@@ -80,8 +80,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     ),
     "called_number": (
         "called", "called number", "called party", "called party number", "callee", "to",
-        "to number", "dst", "destination", "destination number", "b number", "bnumber", "b party",
-        "number b", "dialled", "dialed", "dialled number", "dialed number", "dialled digits",
+        "to number", "dst", "b", "destination", "destination number", "b number", "bnumber",
+        "b party", "number b", "dialled", "dialed", "dialled number", "dialed number",
+        "dialled digits",
         "dialed digits", "dial number", "dnis", "to no", "dial no", "number", "number dialled",
         "phone number", "final called party number", "numero b", "called no",
         "appele", "numero appele", "no appele", "n appele", "numero compose", "numero",

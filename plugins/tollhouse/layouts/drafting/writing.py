@@ -11,7 +11,7 @@ from tollhouse.layouts.drafting.choices import Choice, Code, Survey, names_in
 from tollhouse.layouts.drafting.content import Sample
 from tollhouse.layouts.drafting.guessing import Facts, shown_values
 from tollhouse.layouts.drafting.text import counted, printable, shown
-from tollhouse.layouts.drafting.yaml_texts import flow, scalar
+from tollhouse.layouts.drafting.yaml_texts import flow, in_marks, scalar
 
 WIDTH = 100
 LONGEST_EXAMPLE = 22
@@ -87,7 +87,7 @@ def _tickets(survey: Survey, sample: Sample) -> Iterator[str]:
     yield from _comment(f"{shape.reason}.", "", "  ")
     yield f"  kind: {shape.kind}"
     yield _with_remark(f"  encoding: {sample.encoding.name}", sample.encoding.reason)
-    if sample.record_separator != "newline":
+    if sample.record_separator != "newline" and shape.kind not in ("xml", "json"):
         separator = scalar(sample.record_separator)
         yield _with_remark(f"  record_separator: {separator}", "what ends records here")
     for key, value, remark in shape.settings:
@@ -218,13 +218,8 @@ def _reading(column: str, choice: Choice) -> Iterator[str]:
 
 
 def _key(text: str) -> str:
-    """Return a key of a mapping: never a plain text that YAML could take for something else."""
-    return scalar(text) if len(text) > 1 and text.isalpha() else _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    written_text = scalar(text)
-    return written_text if written_text.startswith('"') else f'"{written_text}"'
+    """Return a key of a mapping: never a plain text that people could take for something else."""
+    return scalar(text) if len(text) > 1 and text.isalpha() else in_marks(text)
 
 
 def _not_found(survey: Survey, missing: Sequence[str]) -> Iterator[str]:

@@ -94,7 +94,6 @@ def xml_shape(sample: Sample) -> Shape | None:
         (("element", name, "each one is a ticket"),),
         fields,
         doubts=tuple(doubts),
-        example=" ".join(f"{leaf}={value}" for leaf, value in rows[0].items()),
     )
 
 

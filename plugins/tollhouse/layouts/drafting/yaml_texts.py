@@ -18,8 +18,12 @@ def scalar(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     text = str(value)
-    if text.lower() not in WORDS and " #" not in text and _is_plain(text):
-        return text
+    is_word = text.lower() in WORDS
+    return text if _is_plain(text) and not is_word and " #" not in text else in_marks(text)
+
+
+def in_marks(text: str) -> str:
+    """Return a text as YAML between quotation marks."""
     if '"' in text and "'" not in text and text.isprintable() and max(text) < "\ud800":
         return f"'{text}'"
     return f'"{"".join(map(_escaped, text))}"'
