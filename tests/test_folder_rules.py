@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.staging_sql import with_staging_macros
-from tollhouse.layouts.grouping import compiled, layouts_by_model
-from tollhouse.layouts.registry import layouts
-from tollhouse.layouts.views import fields_view, tickets_view
+from tests.staging_sql import views_of_layouts, with_staging_macros
 from tollhouse.pbx import models
 from tollhouse.settings import PROJECT
 
@@ -86,18 +83,10 @@ def test_the_collector_runs_without_airflow() -> None:
         assert not any(name.startswith("airflow") for name in imported_modules(path)), path.name
 
 
-def views_of_layouts() -> dict[str, str]:
-    """Return the views that are made of the layouts which are shipped."""
-    shipped = layouts(PROJECT / "include" / "layouts")
-    groups = layouts_by_model(shipped, compiled(shipped)).values()
-    return {f"tickets of {group.model_id}": tickets_view(group) for group in groups} | {
-        f"fields of {group.model_id}": fields_view(group) for group in groups
-    }
-
-
 def test_staging_reads_only_sources() -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in sql_files("staging")}
-    for name, text in (written | views_of_layouts()).items():
+    written |= {name: text for _, name, text in views_of_layouts()}
+    for name, text in written.items():
         references, sources = relations_named(with_staging_macros(text))
         assert not references, f"{name} refers to {references}"
         assert sources, f"{name} reads nothing"
@@ -145,7 +134,7 @@ def test_a_model_that_is_read_by_layouts_has_a_view_that_is_made_of_them(model_i
     assert models()[model_id].guide
     assert (PROJECT / "tests" / "samples" / model_id / "expected.csv").exists()
     assert not (DBT_MODELS / "staging" / model_id).exists()
-    assert f"tickets of {model_id}" in views_of_layouts()
+    assert model_id in {model for model, _, _ in views_of_layouts()}
 
 
 def test_the_contract_unites_no_model_that_the_registry_does_not_know() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tollhouse.layouts.registry import known_models
 from tollhouse.parsing import staging_view
 from tollhouse.pbx import models
 from tollhouse.settings import Settings
@@ -38,20 +39,20 @@ def test_every_staging_view_has_the_columns_of_the_contract_in_their_order(
     contract = connection.execute(COLUMNS, ["intermediate", "int_tickets__staged"]).fetchall()
 
     assert len(contract) == 41
-    for model_id in models():
+    for model_id in known_models():
         view = connection.execute(COLUMNS, ["staging", f"stg_{model_id}__tickets"]).fetchall()
         assert view == contract, model_id
 
 
 def test_the_filter_on_batches_reaches_the_scan_of_raw(connection: psycopg.Connection) -> None:
-    for model_id, model in models().items():
+    for model_id, model in known_models().items():
         plan = explain(
             connection,
             f"select * from {staging_view(model).as_string()} "
             "where batch_id = any(array(select batch_id from raw.batches_to_build))",
         )
 
-        scans = [node for node in nodes(plan) if node.get("Relation Name") == f"tickets_{model_id}"]
+        scans = [node for node in nodes(plan) if reads_raw_tickets(node)]
         assert len(scans) == 1, model_id
         conditions = " ".join(
             str(scans[0].get(name, "")) for name in ("Filter", "Index Cond", "Recheck Cond")
@@ -62,11 +63,25 @@ def test_the_filter_on_batches_reaches_the_scan_of_raw(connection: psycopg.Conne
 def test_no_step_of_a_staging_view_is_stored_or_needs_neighbours(
     connection: psycopg.Connection,
 ) -> None:
-    for model_id, model in models().items():
+    for model_id, model in known_models().items():
         plan = explain(connection, f"select * from {staging_view(model).as_string()}")
 
-        kinds = {node["Node Type"] for node in nodes(plan)}
+        kinds = {
+            node["Node Type"]
+            for node in nodes(plan)
+            if not (model_id not in models() and stores_names_of_columns(node))
+        }
         assert not kinds & {"CTE Scan", "WindowAgg", "Sort", "Materialize"}, model_id
+
+
+def stores_names_of_columns(node: dict[str, Any]) -> bool:
+    """Return whether a node keeps what is no ticket: a layout looks up names once a delivery."""
+    return node["Node Type"] == "Materialize" and not any(map(reads_raw_tickets, nodes(node)))
+
+
+def reads_raw_tickets(node: dict[str, Any]) -> bool:
+    """Return whether a node scans a partition of raw.tickets."""
+    return str(node.get("Relation Name")).startswith("tickets_")
 
 
 def explain(connection: psycopg.Connection, query: str) -> dict[str, Any]:
