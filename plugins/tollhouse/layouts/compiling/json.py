@@ -18,10 +18,7 @@ def field_steps(tickets: JsonTickets, columns: Mapping[str, str]) -> FieldSteps:
     A number stays as it was written, its zeros too. Where a text is expected and an object or a
     list is found, the ticket is rejected: the feed has changed, and an amount must not be lost.
     """
-    found = {
-        f"{column}_found": "document" + "".join(map(_step, json_path(tickets.fields[name])))
-        for name, column in columns.items()
-    }
+    found = {f"{column}_found": _value(tickets.fields[name]) for name, column in columns.items()}
     fields = {
         column: f"nullif(btrim({column}_found #>> '{{}}', {BLANKS}), '')"
         for column in columns.values()
@@ -50,6 +47,13 @@ def _shape(tickets: JsonTickets) -> str:
     return "array" if all(isinstance(step, int) for step in first_steps) else "object"
 
 
-def _step(step: str | int) -> str:
-    """Return a step as SQL: a name is never a place, nor a place a name."""
-    return f" -> {step}" if isinstance(step, int) else f" -> {literal(step)}"
+def _value(path: str) -> str:
+    """Return what a path leads to as SQL: a name is never a place, nor a place a name."""
+    value = "document"
+    for step in json_path(path):
+        if isinstance(step, int):
+            # Not `-> 0`, which takes a single value for a list of one.
+            value = f"jsonb_path_query_first({value}, 'strict $[{step}]', silent => true)"
+        else:
+            value = f"{value} -> {literal(step)}"
+    return value
