@@ -41,7 +41,9 @@ def layout_with(
     columns: dict[str, Any] | None = None, tickets: dict[str, Any] | None = None, **keys: Any
 ) -> Layout:
     """Return the layout of the tests with other columns, tickets or keys."""
-    tickets = tickets or {"kind": "delimited", "separator": ";", "fields": FIELDS}
+    tickets = tickets or {
+        "kind": "delimited", "separator": "|", "quote": "none", "fields": FIELDS,
+    }  # fmt: skip
     mapped = COLUMNS | (columns or {})
     document = {
         "layout_id": "tested_layout",
@@ -55,7 +57,7 @@ def layout_with(
 
 def line_of(**values: str) -> str:
     """Return a ticket of the layout of the tests."""
-    return ";".join((GOOD | values).values())
+    return "|".join((GOOD | values).values())
 
 
 def read(

@@ -129,6 +129,12 @@ class _Writer:
         is_endless = most is code.MAXREPEAT
         if least > MOST_REPETITIONS or (not is_endless and most > MOST_REPETITIONS):
             raise ValueError(f"{self._pattern!r} repeats more than {MOST_REPETITIONS} times")
+        is_counted = least > 1 or (not is_endless and most > 1)
+        if is_counted and not items.getwidth()[0]:
+            # PostgreSQL would try every way to repeat nothing: seconds for a pattern of a line.
+            raise ValueError(
+                f"{self._pattern!r} counts how often something comes that may be nothing"
+            )
         repeated = self.sequence(items, depth + 1, factor * max(1, least if is_endless else most))
         if "^" in (repeated[:1], repeated[-1:]) or repeated in ("$", ""):
             raise ValueError(f"{self._pattern!r} repeats what has no width")

@@ -5,6 +5,7 @@ The letters are those of Unicode's date patterns, which Java, Excel and most man
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -24,6 +25,9 @@ PARTS: dict[str, Part] = {
     "h": "half_day_hour", "mm": "minute", "m": "minute", "ss": "second", "s": "second",
     "S": "fraction", "a": "half_day", "Z": "offset",
 }  # fmt: skip
+
+#: Text between quotation marks; two of them stand for one, also outside.
+QUOTED = re.compile(r"'((?:[^']|'')*)'(?!')|''")
 
 WORDS = ("iso8601", "epoch_seconds", "epoch_milliseconds")
 LONGEST_FORMAT = 60
@@ -96,10 +100,11 @@ def _parts(text: str) -> list[FormatPart]:
     while rest:
         sign = rest[0]
         if sign == "'":
-            literal, closed, rest = rest[1:].partition("'")
-            if not closed:
+            quoted = QUOTED.match(rest)
+            if quoted is None:
                 raise ValueError(f"{text!r} opens a quotation mark and does not close it")
-            parts.append(FormatPart("literal", literal or "'"))
+            parts.append(FormatPart("literal", quoted[1].replace("''", "'") or "'"))
+            rest = rest[quoted.end() :]
             continue
         if not (sign.isascii() and sign.isalpha()):
             parts.append(FormatPart("literal", sign))

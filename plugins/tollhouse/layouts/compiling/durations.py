@@ -9,8 +9,7 @@ from tollhouse.layouts.compiling.texts import Read, name_of, source_text
 from tollhouse.layouts.declaration.readings import DurationFormat, DurationReading
 
 #: Signs of the longest duration that any format writes; so no number of it overflows.
-MOST_SIGNS = 18
-MOST_DIGITS = 9
+MOST_SIGNS = 16
 
 LONGEST = "{{ longest_call_seconds() }}"
 
@@ -21,9 +20,12 @@ def read_duration(column: str, reading: DurationReading, known: Known, phases: P
         return Read(str(reading.value))
     field = name_of(column, reading)
     if reading.between is not None:
-        earlier, later = reading.between
-        seconds = f"ceil(extract(epoch from {later}_exact - {earlier}_exact))"
-        value = phases.add("durations", f"{column}_read", f"{seconds}::bigint")
+        earlier, later = (f"{name}_exact" for name in reading.between)
+        seconds = f"ceil(extract(epoch from {later} - {earlier}))::bigint"
+        if reading.between[0] == "answered_at":
+            # Nobody talked where nobody answered.
+            seconds = f"case when {earlier} is null then 0 else {seconds} end"
+        value = phases.add("durations", f"{column}_read", seconds)
         return Read(value, (Fault(_out_of_bounds(value), "no_such_duration", column),))
     source = phases.add(FIRST.texts, f"{column}_source", source_text(reading, known))
     is_exact = reading.minus is not None

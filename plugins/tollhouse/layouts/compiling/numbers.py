@@ -39,7 +39,7 @@ def read_number(
     if is_integer:
         wrong += f" or {value} not between 0 and {GREATEST_INTEGER} or {value} <> trunc({value})"
     else:
-        wrong += f" or abs({value}) >= {GREATEST_AMOUNT}"
+        wrong += f" or abs(round({value}, 6)) >= {GREATEST_AMOUNT}"
     return Read(value, (Fault(f"{source} is not null and ({wrong})", "unknown_value", field),))
 
 

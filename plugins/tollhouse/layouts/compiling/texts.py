@@ -70,27 +70,12 @@ def read_text(
     column: str, reading: TextReading, known: Known, phases: Phases, stage: Stage
 ) -> Read:
     """Return a column of text: constants as they are, the text of fields taken apart."""
-    constants = {
-        place: literal(case.value.strip())
-        for place, case in enumerate(reading.cases, start=1)
-        if case.value is not None
-    }
-    source = source_text(reading, known)
+    number = "0"
     if reading.cases:
         number = phases.add(stage.texts, f"{column}_case", _number_of_case(reading, known))
-        texts = {
-            place: _text_of_case(known.fields[case.from_], case)
-            for place, case in enumerate(reading.cases, start=1)
-            if case.from_ is not None
-        }
-        if texts or source != "null":
-            source = _by_case(number, texts | dict.fromkeys(constants, "null"), source)
-            source = phases.add(stage.cuts, f"{column}_source", source)
-    elif source != "null":
-        source = phases.add(stage.texts, f"{column}_source", source)
-    fallback = literal(reading.value.strip()) if reading.value is not None else "null"
+    source = _source(column, reading, known, phases, stage, number)
     faults: tuple[Fault, ...] = ()
-    text = fallback
+    text = "null"
     if source != "null":
         text = _taken_apart(column, reading, source, phases, stage)
         if reading.lookup:
@@ -98,13 +83,42 @@ def read_text(
             if reading.otherwise is None:
                 unknown = f"{source} is not null and {text} is null"
                 faults = (Fault(unknown, "unknown_code", name_of(column, reading)),)
-    if constants:
-        text = _by_case(number, constants, text)
+    text = _by_case(number, _constants(reading), text)
     if reading.otherwise is not None:
         text = f"coalesce({text}, {literal(reading.otherwise.strip())})"
     if "" in map(str.strip, reading.results()):
         text = f"nullif({text}, '')"
     return Read(text, faults)
+
+
+def _constants(reading: TextReading) -> dict[int, str]:
+    """Return the constants of a reading by the number of their case; no case holds in case 0."""
+    constants = {
+        place: literal(case.value.strip())
+        for place, case in enumerate(reading.cases, start=1)
+        if case.value is not None
+    }
+    if reading.value is not None:
+        constants[0] = literal(reading.value.strip())
+    return constants
+
+
+def _source(
+    column: str, reading: TextReading, known: Known, phases: Phases, stage: Stage, number: str
+) -> str:
+    """Return the text of fields that a reading begins with, of the case that holds."""
+    source = source_text(reading, known)
+    texts = {
+        place: _text_of_case(known.fields[case.from_], case)
+        for place, case in enumerate(reading.cases, start=1)
+        if case.from_ is not None
+    }
+    if source == "null" and not texts:
+        return source
+    if not reading.cases:
+        return phases.add(stage.texts, f"{column}_source", source)
+    results = texts | dict.fromkeys(_constants(reading), "null")
+    return phases.add(stage.cuts, f"{column}_source", _by_case(number, results, source))
 
 
 def _text_of_case(field: str, case: TextCase) -> str:
@@ -122,6 +136,9 @@ def _number_of_case(reading: TextReading, known: Known) -> str:
 
 
 def _by_case(number: str, results: dict[int, str], otherwise: str) -> str:
+    """Return the result of the case that holds; without cases that of case 0."""
+    if not results or number == "0":
+        return results.get(0, otherwise)
     branches = [f"when {place} then {result}" for place, result in results.items()]
     return f"case {number} {' '.join(branches)} else {otherwise} end"
 

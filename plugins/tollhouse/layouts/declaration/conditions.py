@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,8 +23,20 @@ MOST_FIELDS = 400
 MOST_CODES = 2_000
 LONGEST_TEXT = 1_000
 
-Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
-FieldName = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
+
+def of_characters(value: str) -> str:
+    """Refuse what no ticket can have: NUL, and half of a surrogate pair."""
+    if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise ValueError("has a character that no ticket can have")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(of_characters)]
+FieldName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=120, strip_whitespace=True),
+    AfterValidator(of_characters),
+]
 
 
 def as_list(value: Any) -> Any:
