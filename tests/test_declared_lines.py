@@ -10,6 +10,7 @@ from itertools import chain
 import pytest
 
 from tollhouse.declared_lines import ends_a_line
+from tollhouse.file_deliveries.growing import end_of_last_ticket
 from tollhouse.framing import frame_file
 from tollhouse.framing_in_bundles import BLOCK_BYTES, frame_in_bundles
 from tollhouse.pbx import Framing, Model, Quoting
@@ -248,6 +249,7 @@ def without_ends(data: bytes) -> bytes:
         (model(), b"a", False),
         (model("utf-16"), "a\r\n".encode("utf-16"), True),
         (model("utf-16"), "a".encode("utf-16"), False),
+        (model("utf-16"), "a\n".encode("utf-16")[:-1], False),
         (model("utf-16"), "a\n".encode("utf-16-be"), True),
         (model(record_end=b"~"), b"a~", True),
         (model(record_end=b"~"), b"a~\r\n", True),
@@ -257,7 +259,7 @@ def without_ends(data: bytes) -> bytes:
 def test_a_file_that_ends_with_a_line_is_told_from_one_that_was_cut(
     of: Model, data: bytes, is_whole: bool
 ) -> None:
-    assert ends_a_line(of)(data) is is_whole
+    assert ends_a_line(of)(data, len(data)) is is_whole
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "iso-8859-15", "cp437", "cp850", "ascii"])
@@ -268,3 +270,31 @@ def test_any_bytes_of_an_encoding_of_one_byte_are_kept(encoding: str) -> None:
     told = data.decode(encoding, "backslashreplace").replace("\0", "\\x00")
     kept = "".join(bodies(data, of))
     assert without_ends(kept.encode()) == without_ends(told.encode())
+
+
+@pytest.mark.parametrize(
+    ("of", "encoding"),
+    [
+        (model(), "utf-8"),
+        (model(quoting=QUOTING), "utf-8"),
+        (model(quoting=QUOTING, skip_lines=1, header_is_certain=True), "utf-8"),
+        (model(record_end=b"~"), "utf-8"),
+        (model("utf-16", quoting=QUOTING), "utf-16-le"),
+    ],
+)
+def test_a_log_that_never_rests_is_read_up_to_a_whole_ticket(of: Model, encoding: str) -> None:
+    end = "~" if of.framing.record_end else "\n"
+    tickets = [f'{number},"é\n{number}",x' if number % 3 else f"{number},ü" for number in range(9)]
+    if of.framing.quoting is None and end == "\n":
+        tickets = [ticket.replace("\n", "") for ticket in tickets]
+    whole = ('"1st,2nd' + end + "".join(ticket + end for ticket in tickets)).encode(encoding)
+    if of.framing.quoting is not None and not of.framing.skip_lines:
+        whole = whole[len('"'.encode(encoding)) :]
+    told = framed(whole, of)[1]
+    for size in range(len(whole)):
+        up_to = end_of_last_ticket(io.BytesIO(whole[:size]), of)
+        assert up_to <= size
+        before, after = framed(whole[:up_to], of)[1], framed(whole, of, up_to)[1]
+        assert before + after == told, (size, up_to)
+        start = before[-1][0] if before else 0
+        assert end_of_last_ticket(io.BytesIO(whole[:size]), of, start=start) == up_to or not up_to

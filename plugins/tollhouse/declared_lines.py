@@ -16,7 +16,7 @@ from tollhouse.physical_lines import (
     decode,
     split_lines,
 )
-from tollhouse.utf_16_lines import UTF_16, split_utf_16
+from tollhouse.utf_16_lines import UNIT_BYTES, UTF_16, split_utf_16
 
 LINE_ENDS = (b"\n", b"\r")
 LINE_ENDS_UTF_16 = (b"\n\0", b"\r\0", b"\0\n", b"\0\r")
@@ -29,14 +29,14 @@ def text_encoding(model: Model) -> str:
     return "utf-8" if model.encoding == UTF_16 else model.encoding
 
 
-def ends_a_line(model: Model) -> Callable[[bytes], bool]:
-    """Return what tells by the last bytes of a file whether it ends with a line."""
+def ends_a_line(model: Model) -> Callable[[bytes, int], bool]:
+    """Return what tells by the last bytes of a file, and its size, whether it ends with a line."""
     record_end = model.framing.record_end
     if model.encoding == UTF_16:
-        return lambda tail: tail.endswith(LINE_ENDS_UTF_16)
+        return lambda tail, size: size % UNIT_BYTES == 0 and tail.endswith(LINE_ENDS_UTF_16)
     if record_end is None:
-        return lambda tail: tail.endswith(LINE_ENDS)
-    return lambda tail: tail.rstrip(BETWEEN_RECORDS).endswith(record_end)
+        return lambda tail, _: tail.endswith(LINE_ENDS)
+    return lambda tail, _: tail.rstrip(BETWEEN_RECORDS).endswith(record_end)
 
 
 def read_lines(

@@ -47,7 +47,14 @@ def fetched(
             lambda folder: folder.list_files(lambda name: name.startswith("cdr"), copies.find)
         )
         between()
-        fetching = Fetching("paris_hq", session, copies, warnings, reserve_bytes=site.reserve_bytes)
+        fetching = Fetching(
+            "paris_hq",
+            session,
+            copies,
+            warnings,
+            model=site.pbx.known_model,
+            reserve_bytes=site.reserve_bytes,
+        )
         found = fetching.fetched(sorted(listing.files, key=lambda file: file.name))
         return {file.unit: content_of(file) for file in found}, warnings
 

@@ -27,6 +27,7 @@ from tollhouse.collector.status import State, StreamStatus
 from tollhouse.collector.stream_settings import (
     StreamSettings,
     StreamSettingsError,
+    port_of,
     stream_of,
     stream_settings,
 )
@@ -158,7 +159,7 @@ class PbxStream:
             begin=lambda line: self._begin(connection, line, settings, feed, rate),
             end=lambda error: self._end_visit(settings, error),
         )
-        ports = await open_ports(connection.host, connection.port or settings.default_port)
+        ports = await open_ports(connection.host, port_of(connection, settings))
         names = [port.getsockname()[:2] for port in ports]
         self.status.listening_at = ", ".join(f"{host}:{port}" for host, port in names)
         self.status.state = "listening"
@@ -228,7 +229,7 @@ async def reach(
         PeerLostError: it cannot be reached.
         TlsRefusedError: it answers, and there is no TLS connection to be had.
     """
-    host, port = connection.host, connection.port or settings.default_port
+    host, port = connection.host, port_of(connection, settings)
     if not host:
         raise StreamSettingsError(f"connection {connection.connection_id!r} names no host to dial.")
     try:

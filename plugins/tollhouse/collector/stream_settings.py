@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
 
+from tollhouse.connections import PbxConnection
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.pbx import StreamDefaults
 
@@ -99,6 +100,21 @@ def stream_settings(pbx: Pbx) -> StreamSettings:
         max_connections=_count(pbx, "max_connections", OPEN_CONNECTIONS[connections]),
         max_tickets_per_second=_count(pbx, "max_tickets_per_second", TICKETS_PER_SECOND),
     )
+
+
+def port_of(connection: PbxConnection, settings: StreamSettings) -> int:
+    """Return the port to dial, or to listen on.
+
+    Raises:
+        StreamSettingsError: the connection names none, and neither does the model.
+    """
+    port = connection.port or settings.default_port
+    if not port:
+        raise StreamSettingsError(
+            f"connection {connection.connection_id!r} names no port, and its layout has none in "
+            "`collection`."
+        )
+    return port
 
 
 def _look_for_misspelt(pbx: Pbx) -> None:

@@ -83,7 +83,7 @@ def digest(
     stream: BinaryIO,
     size_bytes: int,
     earlier: Iterable[KnownDelivery],
-    ends_a_line: Callable[[bytes], bool],
+    ends_a_line: Callable[[bytes, int], bool],
 ) -> Content:
     """Read a file to its end for its digests; it stands at its beginning again afterwards.
 
@@ -91,7 +91,7 @@ def digest(
         stream: the file, at its beginning.
         size_bytes: its size; a file that holds less has been cut since, which its content tells.
         earlier: deliveries that it may go on from.
-        ends_a_line: tells by the last bytes of a file whether it ends with a line.
+        ends_a_line: tells by the last bytes of a file, and its size, whether it ends with a line.
     """
     whole = hashlib.sha256()
     beginnings: dict[int, Beginning] = {}
@@ -101,12 +101,12 @@ def digest(
         count, tail = _read_into(whole, stream, size - read_bytes, tail)
         read_bytes += count
         if read_bytes == size:
-            beginnings[size] = Beginning(whole.hexdigest(), ends_a_line(tail))
+            beginnings[size] = Beginning(whole.hexdigest(), ends_a_line(tail, size))
     count, tail = _read_into(whole, stream, size_bytes - read_bytes, tail)
     stream.seek(0)
-    return Content(
-        read_bytes + count, whole.hexdigest(), beginnings, not count or ends_a_line(tail)
-    )
+    read_bytes += count
+    is_at_end = not count or ends_a_line(tail, read_bytes)
+    return Content(read_bytes, whole.hexdigest(), beginnings, is_at_end)
 
 
 def _read_into(digest: _Hash, stream: BinaryIO, size_bytes: int, tail: bytes) -> tuple[int, bytes]:

@@ -60,7 +60,7 @@ def check_content(report: Report, pbx: Pbx, newest_first: Iterable[Path]) -> Non
                 "What is whole before it are tickets, the rest is kept as a damaged one. Was the "
                 "file cut or edited on its way?",
             )
-        if model.framing.kind == "header_lines":
+        if model.framing.kind == "header_lines" and not model.framing.header_is_certain:
             _require_header(path, found.header)
         if found.last:
             report.last = LastTickets(found.last, found.header)
@@ -109,6 +109,8 @@ def _described(model: Model, header: str | None) -> str:
         return "holds tickets"
     if model.framing.kind == "elements":
         return f"holds elements within {header[:60]}"
+    if model.framing.has_declared_head:
+        return f"holds tickets below {header[-60:]!r}"
     columns = header.count(",") + 1
     # An OXE gives each column its first and last place and its width.
     return f"names {columns // 4 if model.framing.kind == 'blocks' else columns} columns"

@@ -16,6 +16,7 @@ from tollhouse.collector.stream_settings import (
     LOOPBACK,
     StreamSettings,
     StreamSettingsError,
+    port_of,
     stream_of,
     stream_settings,
 )
@@ -76,7 +77,7 @@ def check_stream(
     stream = _settings(pbx)
     connection = find_connection(pbx.connection, settings)
     tls = _tls(report, stream, connection, settings)
-    port = connection.port or stream.default_port
+    port = _port(connection, stream)
     if stream.direction == "dial":
         check_name(report, connection.host, connection.connection_id)
     else:
@@ -96,6 +97,13 @@ def _settings(pbx: Pbx) -> StreamSettings:
         return stream_settings(pbx)
     except StreamSettingsError as error:
         raise StepFailedError("settings", str(error), "Correct include/pbx.yml.") from error
+
+
+def _port(connection: PbxConnection, stream: StreamSettings) -> int:
+    try:
+        return port_of(connection, stream)
+    except StreamSettingsError as error:
+        raise StepFailedError("connection", str(error), "Put the port into it.") from error
 
 
 def _tls(

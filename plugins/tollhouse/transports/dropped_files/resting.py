@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import BinaryIO
 
+from tollhouse.file_deliveries.growing import end_of_last_ticket
 from tollhouse.transports import FetchRequest, Progress
 from tollhouse.transports.dropped_files.listing import DroppedFile
 
 #: Framings of logs that only ever get more lines.
 LOG_KINDS = ("lines", "header_lines")
-#: The last line end of a log is looked for in so much of it.
-LONGEST_LINE_BYTES = 1 << 16
 #: So many names of files that wait are told.
 TOLD_NAMES = 5
 
@@ -44,7 +41,8 @@ def _growing(request: FetchRequest, files: list[DroppedFile]) -> dict[DroppedFil
     A log of a busy PBX may never rest. If raw has its beginning, and lines are all that it is made
     of, it is no half-written file: it is read as far as it goes.
     """
-    if not files or request.pbx.known_model.framing.kind not in LOG_KINDS:
+    model = request.pbx.known_model
+    if not files or model.framing.kind not in LOG_KINDS:
         return {}
     states = request.known.states([file.unit for file in files])
     growing = {}
@@ -54,18 +52,9 @@ def _growing(request: FetchRequest, files: list[DroppedFile]) -> dict[DroppedFil
             continue
         try:
             with closing(file.open()) as stream:
-                end = end_of_last_line(stream)
+                end = end_of_last_ticket(stream, model, start=state.size_bytes)
         except OSError:
             continue  # taken away, or not readable: if it comes again, that will be told
         if end > state.size_bytes:
             growing[file] = replace(file, size_bytes=end, is_growing=True)
     return growing
-
-
-def end_of_last_line(stream: BinaryIO) -> int:
-    """Return where the last line of a log ends that is whole; 0 if none is."""
-    size_bytes = stream.seek(0, os.SEEK_END)
-    start = stream.seek(max(0, size_bytes - LONGEST_LINE_BYTES))
-    tail = stream.read(size_bytes - start)
-    last = max(tail.rfind(b"\n"), tail.rfind(b"\r", 0, -1))
-    return start + last + 1 if last >= 0 else 0

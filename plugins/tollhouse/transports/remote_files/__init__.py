@@ -110,5 +110,12 @@ def _fetched(
     warnings: list[str],
 ) -> Iterator[FetchedFile]:
     """Yield files in their order, each as soon as its copy is here."""
-    fetching = Fetching(site.pbx.id, session, copies, warnings, reserve_bytes=site.reserve_bytes)
+    fetching = Fetching(
+        site.pbx.id,
+        session,
+        copies,
+        warnings,
+        model=site.pbx.known_model,
+        reserve_bytes=site.reserve_bytes,
+    )
     return fetching.fetched(file.remote for file in in_order(site.pbx, files))

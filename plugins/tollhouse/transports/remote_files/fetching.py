@@ -17,7 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from tollhouse.transports.dropped_files.resting import end_of_last_line
+from tollhouse.file_deliveries.growing import end_of_last_ticket
+from tollhouse.pbx import Model
 from tollhouse.transports.http_api.failures import Fault
 from tollhouse.transports.remote_files.copies import Copies, FetchedFile
 from tollhouse.transports.remote_files.faults import GONE, NOTHING_LOST
@@ -49,9 +50,11 @@ class Fetching:
         copies: Copies,
         warnings: list[str],
         *,
+        model: Model,
         reserve_bytes: int,
     ) -> None:
         self._pbx_id = pbx_id
+        self._model = model
         self._session = session
         self._copies = copies
         self._warnings = warnings
@@ -110,7 +113,7 @@ class Fetching:
             partial.unlink()
             raise RemoteFileError("it changed while it was fetched; the next pull takes it.")
         if file.is_growing:
-            file = _whole_lines(file, partial)
+            file = _whole_tickets(file, partial, self._model)
         self._copies.keep(file, partial)
         return file
 
@@ -182,10 +185,10 @@ def _has_only_grown(file: RemoteFile, now: RemoteFile) -> bool:
     return file.is_growing and now.size_bytes >= file.size_bytes
 
 
-def _whole_lines(file: RemoteFile, partial: Path) -> RemoteFile:
-    """Cut a log behind its last line that is whole; the next pull goes on there."""
+def _whole_tickets(file: RemoteFile, partial: Path, model: Model) -> RemoteFile:
+    """Cut a log behind its last ticket that is whole; the next pull goes on there."""
     with partial.open("r+b") as target:
-        size_bytes = target.truncate(end_of_last_line(target))
+        size_bytes = target.truncate(end_of_last_ticket(target, model))
     return replace(file, size_bytes=size_bytes)
 
 
