@@ -80,7 +80,7 @@
             split.place,
             split.piece,
             case
-                when elements.is_plain then left(split.piece, strpos(split.piece, '>'))
+                when elements.is_plain or split.piece ~ '^{{ xml_plain_tag() }}' then left(split.piece, strpos(split.piece, '>'))
                 else regexp_substr(split.piece, '{{ xml_tag() }}')
             end as tag
         from (
@@ -184,7 +184,12 @@
 
 {#- A whole text of plain tags. -#}
 {% macro xml_plain() -%}
-    ^(?:<(?:/{{ xml_name() }}|{{ xml_name() }}/?)>[^<\x01\x02]*)+$
+    ^(?:<{{ xml_plain_tag() }}[^<\x01\x02]*)+$
+{%- endmacro %}
+
+{#- A tag behind its <, if it has neither attributes nor blanks. -#}
+{% macro xml_plain_tag() -%}
+    (?:/{{ xml_name() }}|{{ xml_name() }}/?)>
 {%- endmacro %}
 
 {% macro xml_start(tags, text) -%}
