@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.parsers import expat
 
 import pytest
 
@@ -240,3 +241,35 @@ def test_an_entry_names_the_element_of_its_tickets() -> None:
     assert Pbx.model_validate(named).known_model.framing.ticket_element == "Ticket"
     with pytest.raises(ValueError, match=re.escape("settings.ticket_element is '<T>'")):
         Pbx.model_validate(named | {"settings": {"ticket_element": "<T>"}})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+@pytest.mark.parametrize(
+    "fake", ["<T><d>9</d></T>", "\n <T><d>9</d></T>", "<" * 9 + "<T>9</T>", " " * 40]
+)
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_no_piece_of_a_ticket_that_is_too_long_is_an_element(
+    encoding: str, fake: str, is_damaged: bool
+) -> None:
+    end = "" if is_damaged else "]]></n><d>5</d></T></r>"
+    unit_bytes = len("<".encode(encoding))
+    for shift in range(len(fake)):
+        data = f"<r><T><n><![CDATA[{'x' * shift}{fake * 9}<T>9</T>{end}".encode(encoding)
+        pieces = tickets_of(data, maximum_bytes=unit_bytes * len("<T><d>9</d></T>"))
+        assert len(pieces) > 1
+        assert [piece.body for piece in pieces if is_element(piece.body)] == []
+
+
+def is_element(body: str) -> bool:
+    try:
+        expat.ParserCreate("utf-8").Parse(body.encode(), True)
+    except expat.ExpatError:
+        return False
+    return body.startswith("<")
+
+
+def test_pieces_of_a_ticket_are_all_of_it() -> None:
+    ticket = "<T><![CDATA[" + "<T/> " * 9 + "]]></T>"
+    for maximum_bytes in range(16, 40):
+        pieces = tickets_of(f"<r>{ticket}</r>".encode(), maximum_bytes=maximum_bytes)
+        assert "".join(piece.body for piece in pieces) == ticket

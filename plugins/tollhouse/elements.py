@@ -45,11 +45,13 @@ class Element(NamedTuple):
             own place.
         data: its bytes.
         end: offset of what follows.
+        is_piece: whether it is one of several, of a ticket that is too long.
     """
 
     ordinal: int
     data: bytes
     end: int
+    is_piece: bool = False
 
 
 class DamagedError(Exception):
@@ -274,10 +276,29 @@ class ElementFile:
 
     def _emit(self, start: int, end: int) -> None:
         """Take a stretch of the file for a ticket, in pieces if it is too long."""
-        for begin in range(start, end, self._maximum_bytes):
-            stop = min(end, begin + self._maximum_bytes)
-            data = self._buffer[begin - self._base : stop - self._base]
-            self._found.append(Element(begin, data, stop))
+        is_piece = self._is_cut or end - start > self._maximum_bytes
+        while end - start > self._maximum_bytes:
+            start = self._emit_piece(start)
+        data = self._buffer[start - self._base : end - self._base]
+        self._found.append(Element(start, data, end, is_piece))
+
+    def _emit_piece(self, start: int) -> int:
+        """Take as much as a ticket may have; return where it ends."""
+        data = self._first_piece(self._buffer[start - self._base :])
+        self._found.append(Element(start, data, start + len(data), is_piece=True))
+        return start + len(data)
+
+    def _first_piece(self, data: bytes) -> bytes:
+        """Return the beginning of what is too long.
+
+        What follows does not begin with a tag: CDATA may hold what looks like a ticket, and in a
+        piece of its own it would be one.
+        """
+        tag_start = "<".encode(self.encoding)
+        end = self._maximum_bytes
+        if end > len(tag_start) and data.startswith(tag_start, end):
+            end -= len(tag_start)
+        return data[:end]
 
     def _take_found(self) -> list[Element]:
         found, self._found = self._found, []
@@ -286,10 +307,8 @@ class ElementFile:
     def _forget_told(self, index: int) -> None:
         """Drop what is no longer needed of the buffer; what is needed too long becomes pieces."""
         if self._open is not None:
-            whole = (index - self._open) // self._maximum_bytes * self._maximum_bytes
-            if whole > 0:
-                self._emit(self._open, self._open + whole)
-                self._open += whole
+            while index - self._open > self._maximum_bytes:
+                self._open = self._emit_piece(self._open)
                 self._is_cut = True
         elif index - self._done > self._maximum_bytes:
             self._done = index
@@ -301,19 +320,20 @@ class ElementFile:
         """Yield what is left of a damaged file, from what is not told yet, in pieces."""
         start = self._done if self._open is None else self._open
         data = self._buffer[start - self._base :]
+        is_piece = self._is_cut
         while True:
             while len(data) > self._maximum_bytes:
-                piece, data = data[: self._maximum_bytes], data[self._maximum_bytes :]
-                yield self._rest_element(start, piece)
-                start += len(piece)
+                piece, is_piece = self._first_piece(data), True
+                yield self._rest_element(start, piece, is_piece=True)
+                start, data = start + len(piece), data[len(piece) :]
             block = self._stream.read(BLOCK_BYTES)
             if not block:
                 break
             data += block
         if data:
-            yield self._rest_element(start, data)
+            yield self._rest_element(start, data, is_piece=is_piece)
 
     @staticmethod
-    def _rest_element(start: int, data: bytes) -> Element:
+    def _rest_element(start: int, data: bytes, *, is_piece: bool) -> Element:
         last = start + len(data.rstrip(b"<\0")) - 1
-        return Element(max(last, 0), data, start + len(data))
+        return Element(max(last, 0), data, start + len(data), is_piece)

@@ -184,9 +184,10 @@ def _frame_elements(stream: BinaryIO, model: Model, start_offset: int, name: str
 
 def _tickets_of_elements(file: ElementFile, start_offset: int, name: str) -> Iterator[Ticket]:
     for element in file.elements():
-        body = decode(element.data, file.encoding).strip()
-        if body and element.end > start_offset:
-            yield Ticket(element.ordinal, body)
+        body = decode(element.data, file.encoding)
+        if body.strip() and element.end > start_offset:
+            # Blanks are left where they keep a piece from looking like an element.
+            yield Ticket(element.ordinal, body if element.is_piece else body.strip())
     if file.damage is not None:
         logger.warning("%s, %s; what follows is kept as a damaged ticket", name, file.damage)
 
