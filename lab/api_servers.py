@@ -32,10 +32,12 @@ class ApiSimulator:
 
     Attributes:
         module: run with ``python -m``; it takes a port, a feed, a certificate, a login.
+        arguments: what it takes beyond.
     """
 
     module: str
     port_variable: str
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class PbxOnHttps:
             [
                 sys.executable, "-m", self.simulator.module, f"--port={self.port}",
                 f"--feed={self.feed.path}", f"--certificate={certificate}", f"--key={key}",
-                f"--login={LOGIN}", f"--password-file={password}",
+                f"--login={LOGIN}", f"--password-file={password}", *self.simulator.arguments,
             ],
             process_environment(self.installation),
             folder=self.installation.settings.project,

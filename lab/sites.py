@@ -16,7 +16,11 @@ from lab import (
     asterisk_csv,
     avaya_ipoffice,
     captures,
+    carrier_csv,
     cisco_cucm,
+    exemple_cloud_pbx,
+    exemple_hotel_pms,
+    exemple_trunk_xml,
     fonisk,
     grandstream_api,
     grandstream_ucm,
@@ -349,6 +353,56 @@ SITES = (
         ),
         captures.tickets_of,
         aastra_a5000.FILES,
+    ),
+    # Four that are read by a layout of include/layouts/, without a line of code: a carrier, and
+    # three that no company makes.
+    _in_files(
+        Site(
+            pbx_id="carrier_modele",
+            first_extension=1000,
+            last_extension=1099,
+            public_base="0536493000",
+            calls_per_working_day=40,
+            account_codes=("C-7710",),
+        ),
+        carrier_csv.tickets_of,
+        carrier_csv.FILES,
+    ),
+    _on_tcp(
+        Site(
+            pbx_id="biarritz_palace",
+            first_extension=301,
+            last_extension=340,
+            public_base="0536494301",
+            calls_per_working_day=25,
+        ),
+        exemple_hotel_pms.SIMULATOR,
+    ),
+    _in_files(
+        Site(
+            pbx_id="trunk_exemple",
+            first_extension=2000,
+            last_extension=2059,
+            public_base="0536495000",
+            calls_per_working_day=30,
+        ),
+        exemple_trunk_xml.tickets_of,
+        exemple_trunk_xml.FILES,
+    ),
+    SimulatedPbx(
+        Site(
+            pbx_id="annecy_cloud",
+            first_extension=6100,
+            last_extension=6129,
+            public_base="0465719100",
+            calls_per_working_day=25,
+        ),
+        exemple_cloud_pbx.tickets_of,
+        api=ApiSimulator(
+            "lab.list_api",
+            "TOLLHOUSE_LAB_LIST_PORT",
+            ("--layout=include/layouts/exemple_cloud_pbx.yml",),
+        ),
     ),
 )
 

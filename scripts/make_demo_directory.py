@@ -260,6 +260,54 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "14000",
             "Caen",
         ),
+        (
+            "commerce_modele",
+            "Commerce Modèle SARL",
+            siren(116),
+            "17 rue du Calque",
+            "31000",
+            "Toulouse",
+        ),
+        (
+            "etude_fictive",
+            "Étude Fictive SELARL",
+            siren(117),
+            "22 rue de la Minute",
+            "33000",
+            "Bordeaux",
+        ),
+        (
+            "palace_factice",
+            "Palace Factice SA",
+            siren(118),
+            "1 esplanade Inventée",
+            "64200",
+            "Biarritz",
+        ),
+        (
+            "imprimerie_exemple",
+            "Imprimerie Exemple SARL",
+            siren(119),
+            "8 rue de l'Épreuve",
+            "40100",
+            "Dax",
+        ),
+        (
+            "agence_imaginaire",
+            "Agence Imaginaire SAS",
+            siren(120),
+            "14 cours Supposé",
+            "40000",
+            "Mont-de-Marsan",
+        ),
+        (
+            "scierie_modele",
+            "Scierie Modèle SARL",
+            siren(121),
+            "3 route du Patronage",
+            "74000",
+            "Annecy",
+        ),
     ]
     services = [
         {
@@ -352,6 +400,36 @@ def parties() -> dict[str, list[dict[str, object]]]:
             "service_name": "Téléphonie Manufacture Caen",
         },
         {
+            "service_id": "commerce_lignes",
+            "customer_id": "commerce_modele",
+            "service_name": "Lignes Commerce Modèle",
+        },
+        {
+            "service_id": "etude_lignes",
+            "customer_id": "etude_fictive",
+            "service_name": "Lignes Étude Fictive",
+        },
+        {
+            "service_id": "palace_biarritz",
+            "customer_id": "palace_factice",
+            "service_name": "Téléphonie Palace Biarritz",
+        },
+        {
+            "service_id": "imprimerie_trunk",
+            "customer_id": "imprimerie_exemple",
+            "service_name": "Trunk Imprimerie Exemple",
+        },
+        {
+            "service_id": "agence_trunk",
+            "customer_id": "agence_imaginaire",
+            "service_name": "Trunk Agence Imaginaire",
+        },
+        {
+            "service_id": "scierie_annecy",
+            "customer_id": "scierie_modele",
+            "service_name": "Téléphonie Scierie Annecy",
+        },
+        {
             "service_id": "agences",
             "customer_id": "compte_interne",
             "service_name": "Agences",
@@ -421,6 +499,8 @@ EXTENSION_BLOCKS = (
     ("caen_factory", 5200, 5239, "manufacture_caen", "MANUFACTURE"),
     ("mulhouse_depot", 730, 759, "agences", "MULHOUSE"),
     ("nimes_arena", 4020, 4039, "agences", "NIMES"),
+    ("biarritz_palace", 301, 340, "palace_biarritz", "PALACE"),
+    ("annecy_cloud", 6100, 6129, "scierie_annecy", "SCIERIE"),
 )
 
 NUMBER_RANGES = (
@@ -455,6 +535,10 @@ NUMBER_RANGES = (
     ("caen_factory", "+33261918000", "+33261918999", "manufacture_caen"),
     ("mulhouse_depot", "+33353011000", "+33353011999", "agences"),
     ("nimes_arena", "+33465717000", "+33465717999", "agences"),
+    ("carrier_modele", "+33536493000", "+33536493059", "commerce_lignes"),
+    ("carrier_modele", "+33536493060", "+33536493999", "etude_lignes"),
+    ("biarritz_palace", "+33536494000", "+33536494999", "palace_biarritz"),
+    ("annecy_cloud", "+33465719000", "+33465719999", "scierie_annecy"),
 )
 
 
@@ -510,6 +594,25 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                 "service_id": "laboratoire_rennes",
                 "valid_from": SINCE,
             },
+            # Of carriers: an account that some calls name, and customers known by nothing else.
+            {
+                "pbx_id": "carrier_modele",
+                "account_code": "C-7710",
+                "service_id": "etude_lignes",
+                "valid_from": SINCE,
+            },
+            {
+                "pbx_id": "trunk_exemple",
+                "account_code": "CL-4471",
+                "service_id": "imprimerie_trunk",
+                "valid_from": SINCE,
+            },
+            {
+                "pbx_id": "trunk_exemple",
+                "account_code": "CL-4472",
+                "service_id": "agence_trunk",
+                "valid_from": SINCE,
+            },
         ],
         "trunks": [
             {
@@ -553,6 +656,12 @@ def ownership() -> dict[str, list[dict[str, object]]]:
                     "musee_arles",
                     "laboratoire_rennes",
                     "manufacture_caen",
+                    "commerce_lignes",
+                    "etude_lignes",
+                    "palace_biarritz",
+                    "imprimerie_trunk",
+                    "agence_trunk",
+                    "scierie_annecy",
                     "agences",
                 )
             ),

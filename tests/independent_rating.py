@@ -41,6 +41,7 @@ class Call:
     talk_seconds: int
     is_answered: bool = True
     account_code: str = ""
+    own_number: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Directory:
 
         self.extensions = rows("extensions")
         self.account_codes = rows("account_codes")
+        self.number_ranges = rows("number_ranges")
         self.assignments = rows("tariff_assignments")
         self.versions = rows("tariff_versions")
         self.tariffs = {row["tariff_id"]: row for row in rows("tariffs")}
@@ -171,7 +173,7 @@ def _total(by_class: dict[str, list[tuple[Call, Rating]]], service: Row) -> Invo
 
 
 def _service(call: Call, directory: Directory) -> str:
-    """R18, as far as outgoing legs without presented number go."""
+    """R18, as far as outgoing legs by lines that are known go."""
     pbx = directory.pbxs[call.pbx_id]
     day = call.answered_at.astimezone(ZoneInfo(pbx["time_zone"])).date()
     for rows, column, value in (
@@ -180,6 +182,12 @@ def _service(call: Call, directory: Directory) -> str:
     ):
         for row in rows:
             if row["pbx_id"] == call.pbx_id and row[column] == value and _holds(row, day):
+                return row["service_id"]
+    if call.own_number:
+        number = int(_number(call.own_number)[1])
+        for row in directory.number_ranges:
+            is_within = int(row["first_number"]) <= number <= int(row["last_number"])
+            if row["pbx_id"] == call.pbx_id and is_within and _holds(row, day):
                 return row["service_id"]
     return str(pbx.get("default_service") or "unassigned")
 
@@ -283,4 +291,5 @@ def call_of_truth(pbx_id: str, ticket: dict[str, object]) -> Call | None:
         talk_seconds=int(str(ticket["talk_seconds"])),
         is_answered=ticket["outcome"] in ("answered", "answered_by_machine"),
         account_code=str(ticket["account_code"]),
+        own_number=str(ticket["line_number"]),
     )

@@ -6,12 +6,21 @@ import csv
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
+
+import pytest
 
 from lab import carrier_csv, exemple_cloud_pbx, exemple_hotel_pms, exemple_trunk_xml
 from lab.file_drops import DropPlace
-from lab.traffic import Call, Site
+from lab.sites import SITES
+from lab.traffic import Call, Site, calls_of_day
+from lab.truth import TicketTruth
+from tollhouse.parsing import AssumedPbx, known_model, parse_file
+from tollhouse.settings import Settings
+from tollhouse.warehouse import LOADER, connect
 
 SITE = Site(
     pbx_id="feed_exemple",
@@ -109,3 +118,66 @@ def test_the_cloud_tells_milliseconds_that_are_whole_seconds_when_rounded_up(
     assert call["time"] == {"start": 1_791_279_000_000, "ring_ms": 6_589, "talk_ms": 64_589}
     assert (call["charge"], "charge" in missed) == ({"cents": 1.35, "currency": "EUR"}, False)
     assert (missed["outside"], missed["result"]) == ({}, {"code": 19})
+
+
+MODELS = {
+    "carrier_modele": "carrier_csv",
+    "biarritz_palace": "exemple_hotel_pms",
+    "trunk_exemple": "exemple_trunk_xml",
+    "annecy_cloud": "exemple_cloud_pbx",
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("pbx_id", MODELS)
+def test_a_layout_reads_of_its_feed_what_happened(
+    pbx_id: str, warehouse: Settings, tmp_path: Path
+) -> None:
+    pbx = next(pbx for pbx in SITES if pbx.site.pbx_id == pbx_id)
+    calls = [
+        call
+        for day in (date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 5))
+        for call in calls_of_day(pbx.site, seed=1, day=day)
+    ]
+    truth = [
+        ticket
+        for number, call in enumerate(sorted(calls, key=lambda call: call.ended_at))
+        for ticket in pbx.tickets_of(call, pbx.site, number)
+    ]
+    files = exemple_cloud_pbx.FILES if pbx.api else pbx.files
+    if files:
+        place = place_of(tmp_path)
+        files.deliver(place, truth)
+        feeds = [path.read_bytes() for path in sorted(place.folder.iterdir())]
+    else:
+        assert pbx.stream
+        feeds = [b"".join(pbx.stream.encode(ticket.ticket) for ticket in truth)]
+    received_at = datetime(2026, 10, 6, tzinfo=UTC)
+    assumed = AssumedPbx(known_model(MODELS[pbx_id]), "Europe/Paris", "FR", received_at)
+    with connect(LOADER, settings=warehouse, autocommit=True) as connection:
+        found = [
+            meaning_of(ticket.columns)
+            for feed in feeds
+            for ticket in parse_file(connection, assumed, BytesIO(feed))
+        ]
+    assert len({meaning[1] for meaning in found}) > len(found) / 2
+    assert found == [told(ticket) for ticket in truth]
+
+
+def meaning_of(columns: dict[str, Any]) -> tuple[Any, ...]:
+    if columns["state"] != "ticket":
+        return (columns["state"], None)
+    return (
+        columns["state"],
+        datetime.fromisoformat(columns["started_at"]),
+        columns["direction"],
+        columns["outcome"],
+        columns["ring_seconds"],
+        columns["talk_seconds"],
+        columns["extension"] or "",
+        columns["account_code"] or "",
+    )
+
+
+def told(ticket: TicketTruth) -> tuple[Any, ...]:
+    return meaning_of(vars(ticket))

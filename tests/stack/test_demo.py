@@ -75,14 +75,14 @@ order by service_id
 NUMBERS = "select invoice_number, issued_at from billing.invoices order by invoice_number"
 FILES = "select file_name, sha256 from billing.documents order by file_name"
 LEGS = """
-select direction, extension, count(*), sum(talk_seconds)
+select direction, coalesce(extension, ''), count(*), sum(talk_seconds)
 from intermediate.int_tickets__staged
 where pbx_id = %s and state = 'ticket'
 group by direction, extension
 """
 MEANINGS = """
-select state, direction, outcome, started_at, ring_seconds, talk_seconds, extension,
-    coalesce(account_code, '')
+select state, direction, outcome, started_at, ring_seconds, talk_seconds,
+    coalesce(extension, ''), coalesce(account_code, '')
 from intermediate.int_tickets__staged
 where pbx_id = %s
 """
