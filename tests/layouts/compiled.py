@@ -68,16 +68,20 @@ def read(
     header: str | None = None,
     time_zone: str = "Europe/Paris",
     received_at: datetime = RECEIVED_AT,
-    settings: dict[str, Any] | None = None,
+    answer_threshold_seconds: int | None = None,
 ) -> list[ParsedTicket]:
     """Return tickets as the queries of a layout read them; each must come out exactly once."""
-    selects = StagingSelects(plain_sql(compile_tickets(layout)), plain_sql(compile_fields(layout)))
+    tickets_sql = plain_sql(compile_tickets(layout))
+    if answer_threshold_seconds is not None:
+        # A pbx that is assumed has none: here it stands where its column does.
+        column = "answer_threshold_seconds"
+        tickets_sql = tickets_sql.replace(column, f"{answer_threshold_seconds} as {column}", 1)
+    selects = StagingSelects(tickets_sql, plain_sql(compile_fields(layout)))
     assumed = AssumedPbx(
         model=model_of(layout),
         time_zone=time_zone,
         country="FR",
         received_at=received_at,
-        settings=settings or {},
     )
     tickets = [Ticket(number, body) for number, body in enumerate(bodies)]
     return parse_tickets(connection, assumed, tickets, header=header, selects=selects)

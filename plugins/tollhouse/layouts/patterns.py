@@ -20,7 +20,7 @@ from typing import Any
 
 #: PostgreSQL counts repetitions up to 255 and keeps a state for each of them.
 MOST_REPETITIONS = 255
-MOST_STATES = 5_000
+MOST_STATES = 2_500
 DEEPEST_GROUPS = 20
 
 

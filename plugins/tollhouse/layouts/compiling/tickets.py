@@ -210,11 +210,11 @@ def _missing(readings: Readings) -> Iterator[Fault]:
         )
     if columns.pbx_charge_currency is not None:
         amount, currency = expressions["pbx_charge_amount"], expressions["pbx_charge_currency"]
-        yield Fault(
-            f"{amount} is not null and {currency} ~ '^[A-Z]{{3}}$' is not true",
-            "unknown_value",
-            name_of("pbx_charge_currency", columns.pbx_charge_currency),
-        )
+        name = name_of("pbx_charge_currency", columns.pbx_charge_currency)
+        yield Fault(f"{amount} is not null and {currency} is null", "missing", name)
+        is_code = f"{currency} ~ '^[A-Z]{{3}}$'"
+        yield Fault(f"{amount} is not null and not {is_code}", "unknown_value", name)
+        expressions["pbx_charge_currency"] = f"case when {amount} is not null then {currency} end"
 
 
 def _damage(readings: Readings) -> Iterator[Fault]:
