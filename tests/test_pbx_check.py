@@ -433,6 +433,13 @@ def test_damaged_xml_is_named_with_its_line(drop: Path) -> None:
     assert found(report, "damage").startswith("TicketCollector1.xml, line 15: ")
 
 
+def test_damaged_json_is_named_with_its_byte(drop: Path) -> None:
+    (drop / "calls.json").write_text('{"data": {"calls": [{"id": 1}, {"id"')
+    report = check_pbx("site", in_folder(drop, "exemple_cloud_pbx"))
+    assert found(report, "content") == "calls.json holds tickets"
+    assert found(report, "damage") == "calls.json, byte 36: it ends within a value"
+
+
 @pytest.mark.parametrize(
     ("model", "place"),
     [

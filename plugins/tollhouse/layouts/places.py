@@ -20,7 +20,7 @@ def line_of(path: Path, offset: int, model: Model) -> int | None:
         model: by whose framing the ordinal is counted.
     """
     framing = model.framing
-    has_offsets = framing.kind in ("lines", "header_lines", "elements", "documents")
+    has_offsets = framing.kind in ("lines", "header_lines", "elements", "documents", "items")
     is_text = not model.encoding.startswith(("utf-16", "utf_16")) and framing.record_end is None
     if not has_offsets or not is_text or offset > LARGEST_FILE_BYTES:
         return None

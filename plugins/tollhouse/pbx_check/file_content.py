@@ -13,6 +13,7 @@ from tollhouse.decompression import DecompressionError, contents
 from tollhouse.elements import ElementFile
 from tollhouse.framing import NAMES_LINE, Ticket, frame_file
 from tollhouse.installed_pbxs import Pbx
+from tollhouse.json_lists import ListFile, as_utf_8
 from tollhouse.pbx import Model
 from tollhouse.pbx_check.report import SHOWN_TICKETS, LastTickets, Report, StepFailedError
 
@@ -93,15 +94,26 @@ def _read(path: Path, model: Model) -> _Content:
 
 
 def _content(stream: BinaryIO, model: Model, name: str) -> _Content:
-    damage = None
-    if model.framing.kind == "elements":
-        elements = ElementFile(stream, model.framing)
-        elements.read_header()
-        deque(elements.elements(), maxlen=0)
-        damage = elements.damage
-        stream.seek(0)
+    damage = _damage_of(stream, model)
+    stream.seek(0)
     framed = frame_file(stream, model, name=name)
     return _Content(framed.header, tuple(deque(framed.tickets, SHOWN_TICKETS)), damage)
+
+
+def _damage_of(stream: BinaryIO, model: Model) -> str | None:
+    """Return where a file that is one document breaks off, and why."""
+    framing = model.framing
+    if framing.kind == "elements":
+        elements = ElementFile(stream, framing)
+        elements.read_header()
+        deque(elements.elements(), maxlen=0)
+        return elements.damage
+    if framing.kind == "items":
+        with as_utf_8(stream, model.encoding) as (text, _):
+            lists = ListFile(text, framing.list_path, maximum_bytes=framing.maximum_bytes)
+            deque(lists.items(), maxlen=0)
+            return lists.damage
+    return None
 
 
 def _described(model: Model, header: str | None) -> str:
