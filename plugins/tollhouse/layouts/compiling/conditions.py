@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tollhouse.layouts import patterns
+from tollhouse.layouts.compiling.lines import plain
 from tollhouse.layouts.compiling.literal import expression_literal, literal, literals, number
 from tollhouse.layouts.declaration.conditions import Condition
 
@@ -65,7 +66,7 @@ def _test(condition: Condition, text: str, untrimmed: str) -> str:
 
 def is_one_of(text: str, words: tuple[str, ...]) -> str:
     """Return whether a text is one of these; nothing is the empty text."""
-    some = [word.strip() for word in words if word.strip()]
+    some = [plain(word) for word in words if plain(word)]
     tests = [f"{text} in ({literals(some)})"] if some else []
     tests += [f"{text} is null"] if len(some) < len(words) else []
     return f"coalesce({' or '.join(tests) or 'false'}, false)"
@@ -79,8 +80,8 @@ def holds_for_nothing(condition: Condition) -> bool:
             return all(held)
         return any(held) != (condition.none_ is not None)
     if condition.is_ is not None:
-        return any(not word.strip() for word in condition.is_)
+        return any(not plain(word) for word in condition.is_)
     if condition.is_not is not None:
-        return all(word.strip() for word in condition.is_not)
+        return all(plain(word) for word in condition.is_not)
     # A pattern may match the empty text; it is looked at as if it did.
     return bool(condition.empty) or condition.matches is not None

@@ -38,3 +38,8 @@ def blank_line(separator: str = "") -> Fault:
 def trimmed(expression: str) -> str:
     """Return a field: its text, trimmed, null when nothing is left."""
     return f"nullif(btrim({expression}), '')"
+
+
+def plain(text: str) -> str:
+    """Return a text of the layout, trimmed as fields are."""
+    return text.strip(" ")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tollhouse.layouts import patterns
 from tollhouse.layouts.compiling.conditions import Known, condition_sql, is_one_of
-from tollhouse.layouts.compiling.lines import trimmed
+from tollhouse.layouts.compiling.lines import plain, trimmed
 from tollhouse.layouts.compiling.literal import expression_literal, literal, literals
 from tollhouse.layouts.compiling.phases import FIRST, Phases, Stage
 from tollhouse.layouts.compiling.steps import Fault, case_of
@@ -58,7 +58,7 @@ def source_text(reading: Source, known: Known, *, is_whole: bool = False) -> str
 
 def _unless(text: str, words: tuple[str, ...]) -> str:
     """Return a text, or null where it is one of these."""
-    words = tuple(word.strip() for word in words if word.strip())
+    words = tuple(plain(word) for word in words if plain(word))
     if not words:
         return text
     if len(words) == 1:
@@ -85,8 +85,8 @@ def read_text(
                 faults = (Fault(unknown, "unknown_code", name_of(column, reading)),)
     text = _by_case(number, _constants(reading), text)
     if reading.otherwise is not None:
-        text = f"coalesce({text}, {literal(reading.otherwise.strip())})"
-    if "" in map(str.strip, reading.results()):
+        text = f"coalesce({text}, {literal(plain(reading.otherwise))})"
+    if "" in map(plain, reading.results()):
         text = f"nullif({text}, '')"
     return Read(text, faults)
 
@@ -94,12 +94,12 @@ def read_text(
 def _constants(reading: TextReading) -> dict[int, str]:
     """Return the constants of a reading by the number of their case; no case holds in case 0."""
     constants = {
-        place: literal(case.value.strip())
+        place: literal(plain(case.value))
         for place, case in enumerate(reading.cases, start=1)
         if case.value is not None
     }
     if reading.value is not None:
-        constants[0] = literal(reading.value.strip())
+        constants[0] = literal(plain(reading.value))
     return constants
 
 
@@ -174,7 +174,7 @@ def _taken_apart(
 
 
 def _looked_up(reading: TextReading, text: str) -> str:
-    codes = {code.strip(): result.strip() for code, result in reading.lookup.items()}
+    codes = {plain(code): plain(result) for code, result in reading.lookup.items()}
     nothing = codes.pop("", None)
     if len(codes) > MOST_CODES_OF_A_CASE:
         document = literal(json.dumps(codes, ensure_ascii=False, separators=(",", ":")))
