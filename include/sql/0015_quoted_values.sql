@@ -43,3 +43,15 @@ return (
 );
 comment on function raw.line_of_quoted_values (text, text, text, text) is
     'A line without its quotation marks, each separator within them replaced by quoted_separator. Null where a mark stays open or text stands beside a value in marks.';
+
+create function raw.names_of_columns(elements text[], separator text, quoted_separator text)
+returns text[]
+language sql
+immutable
+parallel safe
+return (
+    select array_agg(btrim(replace(element, quoted_separator, separator)) order by place)
+    from unnest(elements) with ordinality as listed (element, place)
+);
+comment on function raw.names_of_columns (text[], text, text) is
+    'The values of a line that names columns, trimmed, with the separators that stood between quotation marks.';

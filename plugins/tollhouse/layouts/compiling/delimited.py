@@ -10,13 +10,16 @@ from tollhouse.layouts.compiling.literal import literal
 from tollhouse.layouts.compiling.steps import INDENT, Fault, FieldSteps, Step, select_of, step_of
 from tollhouse.layouts.declaration.tickets import DelimitedTickets
 
-NAMED_LINES = "lines\nleft join places on lines.delivery_id = places.delivery_id"
+#: The header of the delivery that a line belongs to. As a join beside the lines it is looked up for
+#: the deliveries that are read, and taken apart once for each; one of whole tables would take apart
+#: the headers of all files that ever came.
+OWN_HEADER = "{{ source('raw', 'deliveries') }}\nwhere delivery_id = lines.delivery_id"
 
 
-def field_steps(tickets: DelimitedTickets, columns: Mapping[str, str], model_id: str) -> FieldSteps:
+def field_steps(tickets: DelimitedTickets, columns: Mapping[str, str]) -> FieldSteps:
     """Return the steps that cut lines at their separators, and find fields by place or by name."""
     if tickets.header:
-        return _named_fields(tickets, columns, model_id)
+        return _named_fields(tickets, columns)
     places = {name: place for place, name in enumerate(tickets.fields, start=1)}
     fields = {
         column: _value(tickets, f"elements[{places[name]}]") for name, column in columns.items()
@@ -38,9 +41,7 @@ def field_steps(tickets: DelimitedTickets, columns: Mapping[str, str], model_id:
     )
 
 
-def _named_fields(
-    tickets: DelimitedTickets, columns: Mapping[str, str], model_id: str
-) -> FieldSteps:
+def _named_fields(tickets: DelimitedTickets, columns: Mapping[str, str]) -> FieldSteps:
     """Return the steps for files whose first line names the fields."""
     fields = {column: _value(tickets, f"elements[{column}_place]") for column in columns.values()}
     faults = [
@@ -60,11 +61,11 @@ def _named_fields(
         for name, column in columns.items()
     ]
     shape_faults.append(_surplus("cardinality(names)"))
+    steps = _header_steps(tickets, columns)
     return FieldSteps(
         steps=(
-            *_header_steps(tickets, columns, model_id),
             lines_step(separator=tickets.separator),
-            Step("named_lines", select_of(_named_line(tickets, columns), NAMED_LINES)),
+            Step("named_lines", select_of(_named_line(tickets, columns), _with_places(steps))),
             step_of("fields", "named_lines", fields),
         ),
         faults=tuple(faults),
@@ -85,13 +86,16 @@ def _named_line(tickets: DelimitedTickets, columns: Mapping[str, str]) -> list[s
     return ["lines.*", "places.names_line", "places.names", *places, *last, elements]
 
 
-def _header_steps(
-    tickets: DelimitedTickets, columns: Mapping[str, str], model_id: str
-) -> tuple[Step, ...]:
-    """Return the steps that find the fields in the first line of a file, once a file."""
-    name = f"btrim({_whole_value(tickets, 'header_element')})"
-    named = select_of([name], "unnest(header_elements) as listed (header_element)", is_once=False)
-    names = f"case when header_elements is not null then array(\n{indent(named, INDENT)}\n) end"
+def _with_places(steps: tuple[Step, ...]) -> str:
+    """Return the lines, each beside the places of its fields."""
+    places = f"with {f',{chr(10)}{chr(10)}'.join(map(str, steps))}\n\nselect *\nfrom places"
+    return f"lines\nleft join lateral (\n{indent(places, INDENT)}\n) as places on true"
+
+
+def _header_steps(tickets: DelimitedTickets, columns: Mapping[str, str]) -> tuple[Step, ...]:
+    """Return the steps that find the fields in the line of a file that names them."""
+    separator = f"chr({ord(tickets.separator)})"
+    names = f"raw.names_of_columns(header_elements, {separator}, {{{{ csv_quoted_separator() }}}})"
     places = {
         f"{column}_place": (
             "coalesce(\n"
@@ -101,13 +105,9 @@ def _header_steps(
         )
         for name, column in columns.items()
     }
-    deliveries = f"{{{{ source('raw', 'deliveries') }}}}\nwhere model = {literal(model_id)}"
     elements = f"{_elements(tickets, 'names_line')} as header_elements"
     steps = [
-        Step(
-            "headers",
-            select_of(["delivery_id", f"{_names_line(tickets)} as names_line"], deliveries),
-        ),
+        Step("headers", select_of([f"{_names_line(tickets)} as names_line"], OWN_HEADER)),
         Step("header_values", select_of(["*", elements], "headers")),
         Step("header_names", select_of(["*", f"{names} as names"], "header_values")),
     ]

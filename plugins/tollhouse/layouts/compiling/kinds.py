@@ -26,7 +26,7 @@ def field_steps(layout: Layout, columns: Mapping[str, str]) -> FieldSteps:
     """Return the steps that turn the tickets of a layout into the fields asked for."""
     match layout.tickets:
         case DelimitedTickets() as tickets:
-            return delimited.field_steps(tickets, columns, layout.model_id)
+            return delimited.field_steps(tickets, columns)
         case FixedTickets() as tickets:
             return fixed.field_steps(tickets, columns)
         case PatternTickets() as tickets:
