@@ -48,6 +48,7 @@ bench: env ## Measure collecting, landing and building beside floors of the same
 	$(BIN)/python -m lab.collector_bench
 	$(BIN)/python -m lab.sql_bench
 	$(BIN)/python -m lab.files_bench
+	$(BIN)/python -m lab.layout_bench
 	$(BIN)/python -m lab.bench
 
 lock: env-develop ## Compile requirements.in to the pinned, hashed requirements.txt (needs uv)
