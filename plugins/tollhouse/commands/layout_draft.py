@@ -10,11 +10,13 @@ import re
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from tollhouse.commands.assumptions import checked_country, checked_time_zone
@@ -38,6 +40,10 @@ from tollhouse.settings import load_settings
 TRIED_TICKETS = 200
 SHOWN_TICKETS = 10
 MOST_REASONS = 5
+KINDS = {
+    "delimited": "Values with a separator between them", "fixed": "Fixed columns", "json": "JSON",
+    "pattern": "Lines that a pattern takes apart", "xml": "XML",
+}  # fmt: skip
 LONGEST_BODY = 100
 
 
@@ -73,14 +79,14 @@ def run(
         _write(output, draft.text, force=force)
     console = Console(stderr=True, highlight=False)
     console.print(
-        Text(f"{draft.kind.capitalize()}, {counted(draft.ticket_count, 'ticket')} looked at.")
+        Text(f"{KINDS[draft.kind]}: {counted(draft.ticket_count, 'ticket')} looked at."), "\n"
     )
     if draft.missing:
         _show_missing(console, draft)
     else:
         _show_tickets(console, layout, files[0], zone, country)
     _show_doubts(console, draft)
-    _show_next(console, files, output, layout.layout_id, timezone)
+    _show_next(console, files, output, layout.layout_id, timezone, country)
 
 
 def _refuse_output(output: Path, *, force: bool) -> None:
@@ -162,18 +168,18 @@ def _show_tickets(
         for state, word in (("ticket", "parsed"), ("rejected", "rejected"), ("ignored", "ignored"))
     )
     console.print(Text(f"Of the first {counted(len(tickets), 'ticket')}: {counts}."))
+    _show_list(console, [*_refusals(findings), *findings.warnings()])
+
+
+def _refusals(findings: Findings) -> Iterator[str]:
+    """Yield why tickets are rejected, each reason with an example."""
     for refusal in findings.refused("rejected")[:MOST_REASONS]:
         where = f", field {refusal.field}" if refusal.field else ""
         example = refusal.examples[0]
-        found = example.body if example.text is None else example.text
-        console.print(
-            Text(
-                f"  {refusal.count} {refusal.reason}{printable(where)}"
-                f" ({meaning_of(refusal.reason) or 'rejected'}): {shown(found, LONGEST_BODY)}"
-            )
-        )
-    for warning in findings.warnings():
-        console.print(Text(f"  {printable(warning)}", "yellow"))
+        found = shown(example.text or example.body, LONGEST_BODY)
+        yield f"{refusal.count} {refusal.reason}{where}, such as {found}"
+        if meaning := meaning_of(refusal.reason):
+            yield f"{refusal.reason}: {meaning}"
 
 
 def _show_doubts(console: Console, draft: Draft) -> None:
@@ -182,22 +188,36 @@ def _show_doubts(console: Console, draft: Draft) -> None:
         console.print(Text("Nothing is doubtful; look at some calls that you know anyway."))
         return
     console.print(Text("Doubtful:", "bold yellow"))
-    for doubt in draft.doubts:
-        console.print(Text(f"  - {printable(doubt)}"))
+    _show_list(console, draft.doubts)
+
+
+def _show_list(console: Console, texts: Sequence[str]) -> None:
+    listed = Table.grid(padding=(0, 1, 0, 0))
+    for text in texts:
+        listed.add_row("  -", Text(printable(text)))
+    console.print(listed)
 
 
 def _show_next(
-    console: Console, files: list[Path], output: Path | None, layout_id: str, timezone: str | None
+    console: Console,
+    files: list[Path],
+    output: Path | None,
+    layout_id: str,
+    timezone: str | None,
+    country: str,
 ) -> None:
+    """Say what to type next."""
     names = " ".join(map(_as_argument, files))
-    zone = f" --timezone {timezone or 'Europe/Paris'}"
+    options = f" --timezone {timezone}" if timezone else ""
+    options += f" --country {country}" if country != "FR" else ""
     console.print()
     if output is None:
         console.print("Next, keep it:")
-        command = f"tollhouse layout draft {names} --output include/layouts/{layout_id}.yml"
+        kept = f"include/layouts/{layout_id}.yml"
+        command = f"tollhouse layout draft {names} --output {kept}{options}"
     else:
-        console.print(Text(f"Next, correct {output} and look at all of it:"))
-        command = f"tollhouse layout check {_as_argument(output)} {names}{zone}"
+        console.print(Text(f"Next, correct {output} where it is wrong, and look at all tickets:"))
+        command = f"tollhouse layout check {_as_argument(output)} {names}{options}"
     console.print(Text(f"  {printable(command)}"), soft_wrap=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tollhouse.layouts.drafting.guessing import Facts
+from tollhouse.layouts.drafting.guessing import Facts, facts_of
 from tollhouse.layouts.drafting.shape import Shape
 from tollhouse.layouts.drafting.words import roles_of
 
@@ -61,7 +61,9 @@ class Survey:
     @cached_property
     def facts(self) -> tuple[Facts, ...]:
         """What is known of each field."""
-        return tuple(Facts(sampled, self.month_first) for sampled in self.shape.fields)
+        return tuple(
+            facts_of(sampled, month_first=self.month_first) for sampled in self.shape.fields
+        )
 
     @cached_property
     def is_named(self) -> bool:
@@ -71,7 +73,16 @@ class Survey:
     def choose(
         self, column: str, reading: dict[str, object], reason: str, doubt: str | None = None
     ) -> None:
-        """Decide how a column is read."""
+        """Decide how a column is read; texts that mean nothing are named."""
+        names = _sources(reading)
+        empty: list[str] = []
+        for facts in self.facts:
+            if facts.field.name in names:
+                empty += facts.placeholders
+                is_epoch = str(reading.get("format")).startswith("epoch")
+                empty += ["0"] if is_epoch and "0" in facts.counts else []
+        if empty:
+            reading = {**reading, "empty_when": list(dict.fromkeys(empty))}
         self.choices[column] = Choice(reading, reason, doubt)
 
     def score(self, facts: Facts, *roles: str) -> float:
@@ -109,6 +120,11 @@ class Survey:
         """Return the fields that no column reads, among those for which a test holds."""
         used = self.used_names()
         return [facts for facts in self.facts if facts.field.name not in used and holds(facts)]
+
+
+def _sources(reading: dict[str, object]) -> set[str]:
+    """Return the fields whose text a reading begins with."""
+    return names_in({"from": reading["from"]}) if "from" in reading else set()
 
 
 def names_in(value: object) -> set[str]:

@@ -19,6 +19,8 @@ NAMED_COLUMNS = (
 SURE_SCORE = 0.9
 #: A code of one letter is the name of nothing.
 SHORTEST_NAME = 2
+#: No talk time, or zero, however it is written.
+NO_TALK = "^[0:.,']*$"
 CURRENCY_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 CURRENCY_WORDS = {
     "eur": "EUR",
@@ -88,6 +90,7 @@ def _choose_outcome(survey: Survey) -> None:
         )
     if facts is None or _is_used(survey, facts):
         _hint_at_outcome(survey)
+        _choose_outcome_by_talk_time(survey)
         return
     codes = [
         Code(code, meaning_of(code, OUTCOMES) or "failed", counted(count, "ticket"))
@@ -98,6 +101,25 @@ def _choose_outcome(survey: Survey) -> None:
         reading["otherwise"] = "no_answer"
     survey.choose(
         "outcome", reading, "its values are known as outcomes", _contradiction(survey, facts)
+    )
+
+
+def _choose_outcome_by_talk_time(survey: Survey) -> None:
+    """Where some tickets have no talk time at all, nobody answered: else they would be rejected."""
+    talk = survey.choices.get("talk_seconds")
+    name = talk.reading.get("from") if talk else None
+    facts = next((facts for facts in survey.facts if facts.field.name == name), None)
+    if facts is None or len(facts.filled) == len(facts.field.values):
+        return
+    empty = counted(len(facts.field.values) - len(facts.filled), "ticket")
+    survey.choose(
+        "outcome",
+        {
+            "cases": [{"when": {"field": name, "matches": NO_TALK}, "value": "no_answer"}],
+            "value": "answered",
+        },
+        f"{shown(facts.field.name)} is empty in {empty}: without talk time nobody answered",
+        f"whether tickets without {facts.field.name} are calls that nobody answered",
     )
 
 

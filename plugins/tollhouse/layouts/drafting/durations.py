@@ -15,7 +15,7 @@ LONGEST_USUAL_SECONDS = 36_000
 
 CLOCK = re.compile(r"(?P<h>\d{1,4}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:[.,]\d+)?")
 SHORT_CLOCK = re.compile(r"(?P<m>\d{1,4}):(?P<s>[0-5]\d)")
-APOSTROPHE = re.compile(r"(?:(?P<h>\d{1,4})[:hH])?(?P<m>\d{1,4})'(?P<s>[0-5]\d)(?:''|\")?")
+APOSTROPHE = re.compile(r"(?:(?P<h>\d{1,4}):)?(?P<m>\d{1,4})'(?P<s>[0-5]\d)(?:''|\")?")
 NUMBER = re.compile(r"\d{1,9}(?:[.,]\d{1,6})?")
 
 

@@ -39,12 +39,12 @@ def fixed_shape(sample: Sample) -> Shape | None:
     # Where the words of lines do not stand below each other no column stays blank.
     if len(spans) < FEWEST_FIELDS or len(spans) < 0.6 * words:
         return None
-    spans = _with_blanks_beside(padded, spans)
+    used, spans = spans, _with_blanks_beside(padded, spans)
     columns = [
         tuple(line[start : start + size].strip() for line in tickets) for start, size in spans
     ]
     others = [line for line in lines if not TICKET.search(line)] if tickets is not lines else []
-    titles = _titles(others, spans)
+    titles = _titles(others, used)
     places = [(start + 1, size) for start, size in spans]
     fields = named_by_kind(columns, places)
     if titles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -37,6 +37,7 @@ COUNTER = re.compile(r"[1-9]\d{0,8}")
 DECIMAL_NUMBER = re.compile(r"-?\d{1,3}(?:[ .,']?\d{3})*[.,]\d{1,8}|-?\d+[.,]\d{1,8}")
 #: Seconds of an epoch and a counter, as Asterisk names calls.
 ONE_DOT = re.compile(r"\d+[.,]\d+")
+PLACEHOLDERS = frozenset({"-", "--", "null", "(null)", "none", "n/a", "nan", "\\n"})
 ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
 IDENTITY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:@/{}-]{3,}")
 
@@ -46,12 +47,14 @@ class Facts:
     """What is known of a field by its values.
 
     Attributes:
-        field: the field.
+        field: the field, empty where its text means nothing.
         month_first: whether a month stands before its day where the values cannot tell.
+        placeholders: texts of it that mean nothing.
     """
 
     field: SampledField
     month_first: bool = False
+    placeholders: tuple[str, ...] = ()
 
     @cached_property
     def filled(self) -> tuple[str, ...]:
@@ -78,8 +81,12 @@ class Facts:
     @cached_property
     def instant(self) -> TimeGuess | None:
         """Date and time of day in one."""
-        guess = whole_instants(self.field.values, month_first=self.month_first)
-        if guess and guess.format.startswith("epoch") and not is_plausible_epoch(self.filled):
+        values = self.field.values
+        if "0" in self.counts:
+            # Of an epoch it is the instant that there was not.
+            values = tuple("" if value == "0" else value for value in values)
+        guess = whole_instants(values, month_first=self.month_first)
+        if guess and guess.format.startswith("epoch") and not is_plausible_epoch(values):
             return None
         return guess
 
@@ -210,6 +217,20 @@ class Facts:
             return True
         hours = [moment.hour for moment in guess.values if moment is not None]
         return sum(hour >= 6 for hour in hours) > 0.5 * len(hours)
+
+
+def facts_of(field: SampledField, *, month_first: bool = False) -> Facts:
+    """Return what is known of a field, its placeholders taken for nothing."""
+    found = tuple(dict.fromkeys(value for value in field.values if is_placeholder(value)))
+    if not found or len(found) == len(set(field.values)):
+        return Facts(field, month_first)
+    values = tuple("" if value in found else value for value in field.values)
+    return Facts(replace(field, values=values), month_first, found)
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a text is what programs write where they have nothing."""
+    return value.lower() in PLACEHOLDERS or value.startswith("0000-00-00")
 
 
 def is_number(value: str) -> bool:

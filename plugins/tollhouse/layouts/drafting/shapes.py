@@ -7,7 +7,7 @@ from tollhouse.layouts.drafting.delimited import delimited_shape
 from tollhouse.layouts.drafting.fixed import fixed_shape
 from tollhouse.layouts.drafting.json_tree import json_shape
 from tollhouse.layouts.drafting.shape import Shape
-from tollhouse.layouts.drafting.tokens import pattern_shape
+from tollhouse.layouts.drafting.tokens import named_values_shape, words_shape
 from tollhouse.layouts.drafting.xml_tree import xml_shape
 
 
@@ -29,4 +29,9 @@ def shape_of(sample: Sample) -> Shape:
         )
     if start == "<" and ">" in sample.files[0].text:
         raise DraftError(f"{name} begins as XML does, and no element in it has two values.")
-    return delimited_shape(sample) or fixed_shape(sample) or pattern_shape(sample)
+    return (
+        named_values_shape(sample)
+        or delimited_shape(sample)
+        or fixed_shape(sample)
+        or words_shape(sample)
+    )

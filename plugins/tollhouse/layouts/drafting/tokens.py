@@ -14,21 +14,24 @@ from tollhouse.layouts.drafting.text import counted, shown
 MOST_WORDS = 40
 MOST_KEYS = 60
 FEWEST_KEYS = 3
+ENOUGH_SHARE = 0.8
 
 KEY_AND_VALUE = re.compile(r'(?:^|[\s,;|])([A-Za-z_][\w.-]{0,40})=("[^"]*"|[^\s,;|]*)')
 
 
-def pattern_shape(sample: Sample) -> Shape:
-    """Return a regular expression that takes the lines of a sample apart at their blanks."""
+def named_values_shape(sample: Sample) -> Shape | None:
+    """Return a regular expression for lines such as ``start=… duration=…``, if they are such."""
     lines = sample.lines
     keys = Counter(key for line in lines for key in dict(KEY_AND_VALUE.findall(line)))
-    usual_keys = [key for key, count in keys.items() if count >= 0.8 * len(lines)]
-    if FEWEST_KEYS <= len(usual_keys) <= MOST_KEYS:
-        return _keys_and_values(lines, usual_keys)
-    return _words(lines)
+    usual_keys = [key for key, count in keys.items() if count >= ENOUGH_SHARE * len(lines)]
+    if not FEWEST_KEYS <= len(usual_keys) <= MOST_KEYS:
+        return None
+    return _keys_and_values(lines, usual_keys)
 
 
-def _words(lines: list[str]) -> Shape:
+def words_shape(sample: Sample) -> Shape:
+    """Return a regular expression that takes the lines of a sample apart at their blanks."""
+    lines = sample.lines
     counts = Counter(len(line.split()) for line in lines)
     word_count, number = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
     group_count = min(word_count, MOST_WORDS)
@@ -63,25 +66,26 @@ def _words(lines: list[str]) -> Shape:
 
 
 def _keys_and_values(lines: list[str], keys: list[str]) -> Shape:
-    """Return the shape of lines such as ``start=… duration=…``, whose order is that of the first.
+    """Return the shape of names and values, in the order of the line that has most of them.
 
-    A regular expression reads keys in one order; lines in another one will be rejected, and seen.
+    A regular expression reads names in one order; lines in another are rejected, and seen.
     """
-    order = [key for key in dict(KEY_AND_VALUE.findall(lines[0])) if key in keys]
-    names = unique_names(re.sub(r"\W", "_", key) for key in order)
     rows = [dict(KEY_AND_VALUE.findall(line)) for line in lines]
+    order = [key for key in max(rows, key=len) if key in keys]
+    names = unique_names(re.sub(r"\W", "_", key) for key in order)
     fields = tuple(
-        SampledField(name, tuple(row.get(key, "").strip('"') for row in rows), title=key)
+        SampledField(name, tuple(row.get(key, "").strip('"').strip() for row in rows), title=key)
         for name, key in zip(names, order, strict=True)
     )
-    groups = [
-        rf'{re.escape(key)}="?(?P<{name}>[^",;|\s]*)'
-        for name, key in zip(names, order, strict=True)
-    ]
+    groups = []
+    for name, key in zip(names, order, strict=True):
+        is_quoted = all(row.get(key, '"').startswith('"') for row in rows)
+        group = f'"(?P<{name}>[^"]*)"' if is_quoted else f'"?(?P<{name}>[^",;|\\s]*)'
+        groups.append(f"{re.escape(key)}={group}")
     return Shape(
         "pattern",
         f"{counted(len(lines), 'line')} of names and values such as {shown(lines[0], 30)}",
         (("pattern", "^.*" + ".*".join(groups), "named groups are the fields"),),
         fields,
-        doubts=("names and values are read in the order of the first line: check the others",),
+        doubts=("names and values are read in one order: check that all lines have it",),
     )

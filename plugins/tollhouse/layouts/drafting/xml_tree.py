@@ -16,12 +16,14 @@ from tollhouse.elements import MAXIMUM_DEPTH, DamagedError
 from tollhouse.layouts.declaration.conditions import LONGEST_TEXT, MOST_FIELDS
 from tollhouse.layouts.drafting.content import Sample
 from tollhouse.layouts.drafting.naming import unique_names
-from tollhouse.layouts.drafting.shape import SampledField, Shape
+from tollhouse.layouts.drafting.shape import IgnoreRule, SampledField, Shape
 from tollhouse.layouts.drafting.text import counted
 from tollhouse.layouts.drafting.words import roles_of
 
 MOST_ELEMENTS = 20_000
 MOST_TICKETS = 400
+#: An element without so many values that all tickets have is none.
+MOST_CONDITIONS = 3
 NAME = re.compile(r"[^\W\d][\w.-]{0,119}")
 DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -85,6 +87,7 @@ def xml_shape(sample: Sample) -> Shape | None:
         for field_name, leaf in zip(names, paths, strict=True)
     )
     others = Counter(path.rpartition("/")[2] for path in by_path)
+    beside = [path for path in by_path if not path.startswith(chosen) and path not in chosen]
     doubts = [f"the sample is damaged: {damage}"] if damage and sample.files[0].is_whole else []
     if others[name] > 1:
         doubts.append(f"elements {name} stand at several places of the file; all are tickets")
@@ -93,6 +96,7 @@ def xml_shape(sample: Sample) -> Shape | None:
         f"the element {name} is there {counted(len(tickets), 'time')}",
         (("element", name, "each one is a ticket"),),
         fields,
+        ignore=_ignored(fields, beside),
         doubts=tuple(doubts),
     )
 
@@ -163,6 +167,16 @@ def _ticket_path(by_path: dict[str, list[_Element]]) -> str | None:
             # A list around tickets has the leaves of its first one: it is there less often.
             scores[path] = len(whole) * (1 + known) + len(leaves) / 100 - path.count("/") / 10
     return max(scores, key=scores.__getitem__) if scores else None
+
+
+def _ignored(fields: tuple[SampledField, ...], beside: list[str]) -> tuple[IgnoreRule, ...]:
+    """Return a rule for elements beside the tickets: none of what all tickets have is in them."""
+    always = [field.name for field in fields if all(field.values)][:MOST_CONDITIONS]
+    if not beside or len(always) < MOST_CONDITIONS:
+        return ()
+    condition = {"all": [{"field": name, "empty": True} for name in always]}
+    named = ", ".join(dict.fromkeys(path.split("/")[1] for path in beside[:20]))
+    return (IgnoreRule(condition, f"what stands beside the tickets: {named}"),)
 
 
 def _is_path(leaf: str) -> bool:
