@@ -120,7 +120,7 @@ DURATIONS: list[tuple[dict[str, Any], dict[str, int | str]]] = [
     }),
     ({"format": "m'ss"}, {
         "1'05": 65, "1'05''": 65, "1'05\"": 65, "120'00": 7_200, "1'60": NO_DURATION,
-        "1:05": 65, "'05": NO_DURATION,
+        "1:05": 65, "'05": NO_DURATION, "00:01'05": 65, "2:00'05": 7_205, "0:60'00": NO_DURATION,
     }),
     ({"format": "seconds", "empty_when": ["-", "n/a"]}, {"-": MISSING, "n/a": MISSING, "5": 5}),
 ]  # fmt: skip

@@ -110,7 +110,7 @@ def _clock_digits(text: str, form: DurationFormat) -> str:
     if form != "hh:mm:ss":
         minutes, begun_minutes = f"{text} like '_%:__'", f"{text} like '_%:__.%'"
     branches = [f"when octet_length({text}) > {MOST_SIGNS} then null"]
-    if form == "hh:mm:ss":
+    if form in ("hh:mm:ss", "m'ss"):
         branches += [
             f"when {signs} = '::' and {text} like '_%:__:__' then {whole}",
             f"when {signs} = '::.' and {text} like '_%:__:__.%' then {begun}",
@@ -128,10 +128,15 @@ def _seconds_of_clock(digits: str, text: str, form: DurationFormat, *, is_exact:
     if is_exact:
         part = f"('0.' || {fraction} || '0')::numeric"
     begun = f"case when strpos({text}, '.') > 0 then {part} else 0 end"
-    if form == "hh:mm:ss":
-        condition = f"{digits} / 100 % 100 < 60 and {digits} % 100 < 60"
-        seconds = f"{digits} / 10000 * 3600 + {digits} / 100 % 100 * 60 + {digits} % 100"
+    minutes, seconds = f"{digits} / 100 % 100", f"{digits} % 100"
+    with_hours = (
+        f"when {minutes} < 60 and {seconds} < 60\n"
+        f"        then {digits} / 10000 * 3600 + {minutes} * 60 + {seconds} + {begun}"
+    )
+    of_minutes = f"when {seconds} < 60\n        then {digits} / 100 * 60 + {seconds} + {begun}"
+    if form == "m'ss":
+        # Where hours stand before the minutes, those are fewer than sixty.
+        branch = f"when {text} like '%:%:%' then case {with_hours} end\n    {of_minutes}"
     else:
-        condition = f"{digits} % 100 < 60"
-        seconds = f"{digits} / 100 * 60 + {digits} % 100"
-    return f"case\n    when {condition}\n        then {seconds} + {begun}\nend"
+        branch = with_hours if form == "hh:mm:ss" else of_minutes
+    return f"case\n    {branch}\nend"

@@ -181,7 +181,7 @@ class DurationReading(Source):
 
     Attributes:
         format: seconds, milliseconds, minutes (also with decimals), ``hh:mm:ss`` (hours may be
-            absent or many), ``mm:ss`` or ``m'ss``.
+            absent or many), ``mm:ss`` or ``m'ss`` (with hours before it: ``hh:mm'ss``).
         decimal: the decimal sign of seconds and minutes.
         minus: a field of the same format that is to be subtracted, such as the ringing within the
             whole duration.
