@@ -194,7 +194,8 @@ class JsonTickets(TicketsOfAnyKind):
         list: where a file is one document, the path to its list of tickets; empty for a document
             that is itself the list. Absent: an object a line.
         fields: paths in the object of a ticket: ``call.from.number``, ``legs[0].id``. A name with a
-            dot or a bracket in it stands between double quotes.
+            dot or a bracket in it stands between double quotes. A ticket that has an object or a
+            list where a path ends is rejected.
     """
 
     kind: Literal["json"]
