@@ -48,6 +48,7 @@ class ListServer:
         certificate: with its key in ``key``.
         port: 0 takes a free one; ``port`` is it once the server runs.
         login, password: of whoever may ask; the password alone is a token.
+        asking_header: where who asks is said; in one of its own the token stands alone.
         most_rows: so many tickets are in a page, whatever is asked for.
         faults: what goes wrong, in order.
         asked: the parameters of each request that was let in, oldest first.
@@ -60,6 +61,7 @@ class ListServer:
     port: int = 0
     login: str = "tollhouse"
     password: str = "a long password"  # noqa: S105 - of a simulated server
+    asking_header: str = "Authorization"
     most_rows: int = MOST_ROWS
     faults: list[FaultKind] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -89,6 +91,8 @@ class ListServer:
 
     def lets_in(self, authorization: str) -> bool:
         """Whether whoever asks may."""
+        if self.asking_header != "Authorization":
+            return authorization == self.password
         pair = base64.b64encode(f"{self.login}:{self.password}".encode()).decode("ascii")
         return authorization in (f"Basic {pair}", f"Bearer {self.password}")
 
@@ -164,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         api = self.server.api
-        if not api.lets_in(self.headers.get("Authorization", "")):
+        if not api.lets_in(self.headers.get(api.asking_header, "")):
             self._answer(401, '{"error": "who are you?"}')
             return
         address = urlsplit(self.path)

@@ -9,6 +9,7 @@ import pytest
 from tollhouse.json_items import (
     CutShortError,
     NoListError,
+    items_at,
     items_of,
     loaded,
     stable_ordinal,
@@ -70,3 +71,45 @@ def test_an_item_without_an_id_has_the_same_place_each_time_and_no_other() -> No
     assert ordinals == [stable_ordinal(text) for text in texts]
     assert len(set(ordinals)) == len(texts)
     assert all(-(1 << 63) <= ordinal < 0 for ordinal in ordinals)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "items"),
+    [
+        ("[1, 2]", (), ["1", "2"]),
+        ('\ufeff [ {"a": [3]} ]', (), ['{"a":[3]}']),
+        ("[]", (), []),
+        (
+            '{"data": {"calls": [{"id": 1.50}, "x, y"]}, "calls": [9]}',
+            ("data", "calls"),
+            ['{"id":1.50}', '"x, y"'],
+        ),
+        ('{"calls": [9], "data": [[7], {"calls": [8]}]}', ("data", 1, "calls"), ["8"]),
+        ('{"data": [[7], [6, 5]]}', ("data", 1), ["6", "5"]),
+        ('{"d\\u00e9": [1]}', ("dé",), ["1"]),
+        ('{"list": [1], "list": [2]}', ("list",), ["1"]),
+        ('{"bad \\x name": [1], "list": [2]}', ("list",), ["2"]),
+        ('{"a": "[", "list": ["]", "{"]}', ("list",), ['"]"', '"{"']),
+    ],
+)
+def test_a_list_is_found_at_its_path(
+    text: str, path: tuple[str | int, ...], items: list[str]
+) -> None:
+    assert items_at(text, path) == items
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("7", ()), ("{}", ()), ("[1]", ("list",)), ('{"list": {"a": []}}', ("list",))],
+)
+def test_a_document_without_a_list_at_the_path_is_told(
+    text: str, path: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(NoListError):
+        items_at(text, path)
+
+
+@pytest.mark.parametrize("text", ["[1", '{"list": [1, "', '{"list": [1]', "[" * 5_000])
+def test_a_document_that_breaks_off_is_told(text: str) -> None:
+    with pytest.raises(CutShortError):
+        items_at(text, ("list",))

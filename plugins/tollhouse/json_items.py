@@ -78,7 +78,8 @@ def items_at(text: str, path: tuple[str | int, ...]) -> list[str]:
         if mark in ("{", "["):
             is_near = list_depth is None and depth <= len(path) + 1
             if depth > 1:
-                steps.append(json.loads(key) if key and is_near else (key or commas[-1]))
+                # A damaged name is no step of a path.
+                steps.append(str(loaded(key)) if key and is_near else (key or commas[-1]))
             commas.append(0)
             if is_near and mark == "[" and tuple(steps) == path:
                 list_depth, item_start = depth, end

@@ -20,7 +20,7 @@ from tests.installed import bodies, pbx_of, rows
 from tests.mariadb_server import MariaDb
 from tests.transports.pulling import Puller
 from tests.transports.remote_sites import LONG_AGO, served
-from tollhouse.collector.segment import TERMINATED
+from tollhouse.collector.segment import CUT_BY_DISCONNECT, TERMINATED
 from tollhouse.collector.spool_writer import SpoolWriter, now_us
 from tollhouse.connections import PbxConnection
 from tollhouse.installed_pbxs import Pbx
@@ -169,6 +169,20 @@ def test_records_of_a_stream_end_where_the_layout_says(
     assert bodies(warehouse) == ["6,first", '7,"two\r\nlines"', "8,Élise"]
 
 
+def test_the_end_of_a_record_may_stand_in_a_quoted_value(
+    declare: Declare, warehouse: Settings
+) -> None:
+    declare(STREAM)
+    hotel = Puller(warehouse, pbx_of("declared"))
+    records = [b"6,first|", b'\r\n7,"two|', b'three"|', b"8,last|"]
+    with SpoolWriter(warehouse.spool / "paris_hq", "paris_hq") as spool:
+        spool.begin_connection("192.0.2.10:1752")
+        spool.append([(record, TERMINATED) for record in records], now_us())
+        spool.append([(b"\r\n", CUT_BY_DISCONNECT)], now_us())
+    hotel.pull()
+    assert bodies(warehouse) == ["6,first", '7,"two|three"', "8,last"]
+
+
 def test_a_value_with_line_ends_is_joined_from_the_lines_of_a_stream(
     declare: Declare, warehouse: Settings
 ) -> None:
@@ -282,6 +296,17 @@ def test_a_token_does_as_well_as_a_login(cloud: Cloud) -> None:
     cloud.call(1)
     cloud.log_in("", cloud.server.password)
     assert cloud.pull().rows_inserted == 1
+
+
+def test_a_token_may_be_wanted_in_a_header_of_its_own(cloud: Cloud) -> None:
+    cloud.call(1)
+    cloud.server.asking_header = "X-Api-Key"
+    cloud.way["token_header"] = "X-Api-Key"
+    cloud.log_in("", cloud.server.password)
+    assert cloud.pull().rows_inserted == 1
+    cloud.way["token_header"] = "X Api: Key"
+    with pytest.raises(SourceError, match=r"token_header of connection .* is no name of a header"):
+        cloud.pull()
 
 
 @pytest.mark.parametrize("login", ["", "tollhouse"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ KEYS = (
     "parameters",
 )  # fmt: skip
 LONGEST_ID_DIGITS = 19
+HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 ORDER_REMEDY = (
     "The list must come in order of the id: name the API's parameter for that among the layout's "
     "`parameters`, and see that `after_parameter` means ids above the one that is given."
@@ -235,7 +237,20 @@ def declared_api(pbx: Pbx) -> ApiCollection:
 
 
 def _login(client: HttpsClient, connection: PbxConnection) -> dict[str, str]:
-    """Return the headers that say who asks; their secrets are in no message from now on."""
+    """Return the headers that say who asks; their secrets are in no message from now on.
+
+    Raises:
+        SourceError: the name of a header does not hold.
+    """
+    header = connection.extra.get("token_header")
+    if header is not None:
+        if not HEADER_NAME.fullmatch(str(header)):
+            raise SourceError(
+                f"{client.pbx_id}: extra token_header of connection {connection.connection_id} is "
+                "no name of a header, such as X-Api-Key."
+            )
+        client.hide(connection.password)
+        return {str(header): connection.password}
     if connection.login:
         return {"Authorization": client.hide_login(connection.login, connection.password)}
     if not connection.password:
