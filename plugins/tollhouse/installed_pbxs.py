@@ -19,14 +19,16 @@ from pydantic import (
 )
 
 from tollhouse.layouts.registry import (
+    LAYOUT_ID,
     BrokenLayout,
     find_layout,
     find_model,
+    gone_layout,
     known_models,
     layout_read_by,
     layouts,
 )
-from tollhouse.pbx import Model
+from tollhouse.pbx import Model, models
 
 
 class PbxFileError(Exception):
@@ -129,6 +131,12 @@ class Pbx(BaseModel):
     @classmethod
     def _known_model(cls, value: str) -> str:
         if find_model(value) is None:
+            layout = find_layout(value)
+            if layout is not None and layout.model_id is not None:
+                raise ValueError(
+                    f"it is a layout of {layout.model_id}: write `model: {layout.model_id}` and "
+                    f"`settings: {{layout: {value}}}`"
+                )
             raise ValueError(f"unknown model; known are {', '.join(known_models())}")
         return value
 
@@ -165,9 +173,14 @@ class Pbx(BaseModel):
     @model_validator(mode="after")
     def _layout_that_reads_it(self) -> Pbx:
         layout_id = layout_read_by(self.model, self.settings)
+        if "layout" in self.settings and not self._model.read_by_layout:
+            raise ValueError(f"settings.layout: no layout is chosen for the model {self.model}")
         if layout_id is None:
             return self
         layout = find_layout(layout_id)
+        is_needed = "layout" in self.settings or self.model not in models()
+        if layout is None and is_needed and LAYOUT_ID.fullmatch(layout_id):
+            layout = gone_layout(layout_id)
         if isinstance(layout, BrokenLayout):
             self._broken_layout = layout
         elif "layout" in self.settings and (layout is None or layout.model_id != self.model):

@@ -189,7 +189,7 @@ def test_yaml_and_an_entry_are_all_that_a_build_needs(
 def test_each_row_of_a_model_with_several_layouts_is_read_once(
     declared: Settings, loader: psycopg.Connection
 ) -> None:
-    for pbx_id, layout in (("a", "v1"), ("b", "v2"), ("c", "v3"), ("d", None)):
+    for pbx_id, layout in (("a", "v1"), ("b", "v2"), ("c", "v3"), ("d", None), ("f", "v4")):
         install(loader, pbx_id, "aastra_a5000", **({"layout": layout} if layout else {}))
         land(loader, pbx_id, "aastra_a5000", lines(2))
     # An entry that was taken out of include/pbx.yml.
@@ -206,6 +206,7 @@ def test_each_row_of_a_model_with_several_layouts_is_read_once(
         ("c", "layout_broken", 2),
         ("d", "layout_not_confirmed", 2),
         ("e", "layout_not_confirmed", 2),
+        ("f", "layout_missing", 2),
     ]
 
     own = {"aastra_a5000": rejected_by("own")}
@@ -216,12 +217,13 @@ def test_each_row_of_a_model_with_several_layouts_is_read_once(
         ("c", "layout_broken", 2),
         ("d", "own", 2),
         ("e", "own", 2),
+        ("f", "layout_missing", 2),
     ]
 
 
 def rejected_by(reason: str) -> str:
     """Return SQL that reads every ticket of a model, and rejects it with this reason."""
-    nothing_reads_it = tickets_view(LayoutsOfModel("aastra_a5000", is_built_in=True))
+    nothing_reads_it = tickets_view(LayoutsOfModel("aastra_a5000"))
     return nothing_reads_it.replace("layout_not_confirmed", reason)
 
 

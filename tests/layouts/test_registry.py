@@ -12,8 +12,10 @@ from tests.layouts.declared import BROKEN, CARRIER, declare, use_layouts
 from tollhouse.collector.stream_settings import StreamSettingsError, stream_settings
 from tollhouse.extraction import RunContext, extract
 from tollhouse.installed_pbxs import BrokenLayoutError, Pbx, PbxFileError, load_pbxs
+from tollhouse.layouts.dbt_project import write_project
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.registry import BrokenLayout, find_model, known_models, layouts
+from tollhouse.operator_guides import extract_guide
 from tollhouse.parsing import ParsingError, known_model
 from tollhouse.pbx import models
 from tollhouse.pbx_check import check_pbx
@@ -27,6 +29,7 @@ Folder = Path
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """The folder of layouts of this installation: one that holds and one that does not."""
+    monkeypatch.setenv("TOLLHOUSE_VAR", str(tmp_path / "var"))
     return use_layouts(monkeypatch, tmp_path / "layouts", north_carrier=CARRIER, south=BROKEN)
 
 
@@ -106,9 +109,22 @@ def test_a_model_without_sql_is_read_by_the_layout_that_its_entry_names(
     named = entry("aastra_a5000", settings={"layout": "a5000_v9"})
 
     assert named.known_model == models()["aastra_a5000"]
-    for layout_id in ("north_carrier", "no_such", ""):
+    for layout_id in ("north_carrier", "No such", ""):
         with pytest.raises(ValueError, match=f"settings.layout is '{layout_id}'.*a5000_v9"):
             entry("aastra_a5000", settings={"layout": layout_id})
+    with pytest.raises(ValueError, match="no layout is chosen for the model mitel_3300"):
+        entry("mitel_3300", settings={"layout": "a5000_v9"})
+    with pytest.raises(ValueError, match="write `model: aastra_a5000`"):
+        entry("a5000_v9")
+
+
+def test_an_entry_whose_layout_went_away_stops_alone(folder: Folder) -> None:
+    """Once a layout was deployed, its file may go: the entries beside its own must not suffer."""
+    write_project(load_settings(), {"old_carrier": {}})
+
+    for pbx in (entry("old_carrier"), entry("aastra_a5000", settings={"layout": "old_a5000"})):
+        with pytest.raises(BrokenLayoutError, match="there is no such file"):
+            pbx.require_layout()
 
 
 def test_a_broken_layout_leaves_every_other_entry_alone(folder: Folder) -> None:
@@ -128,6 +144,7 @@ pbxs:
     assert [pbx.id for pbx in pbxs.values() if pbx.broken_layout] == ["nice"]
     # By what its tickets come stands in the file even so.
     assert pbxs["nice"].transport == "dropped_files"
+    assert "fortnights" in extract_guide(pbxs["nice"])
     with pytest.raises(BrokenLayoutError, match=r"nice: nothing is read(.|\n)*line 12"):
         extract(pbxs["nice"], run=RunContext(), watermark=MemoryWatermark())
     with pytest.raises(ParsingError, match="line 12"):

@@ -61,7 +61,8 @@ def write_project(settings: Settings, models: Mapping[str, Mapping[str, str]]) -
 
 def generated_models(settings: Settings) -> list[str]:
     """Return the models whose views the project holds, in order."""
-    return sorted(path.name for path in (project_folder(settings) / GENERATED).iterdir())
+    generated = project_folder(settings) / GENERATED
+    return sorted(path.name for path in generated.iterdir()) if generated.exists() else []
 
 
 def _link(path: Path, target: Path) -> None:

@@ -37,7 +37,11 @@ where
     and not exists (select from directory.layout_views as views where views.model = batches.model)
 """
 
-WITH_DELIVERIES = "select distinct model from raw.deliveries where model = any(%s)"
+IN_USE = """
+select model from raw.deliveries where model = any(%(models)s)
+union
+select model from directory.current_pbxs where model = any(%(models)s)
+"""
 
 RECORD_LAYOUT = """
 insert into directory.layouts (layout_id, model, state, file_sha256, problem)
@@ -175,12 +179,12 @@ def _models_missing(
     found: Mapping[str, Layout | BrokenLayout],
     deployed: Mapping[str, str],
 ) -> list[str]:
-    """Return the models of which there are tickets, and neither a layout nor SQL any more."""
+    """Return the models that have tickets or an entry, and neither a layout nor SQL any more."""
     known = {model_id for layout in found.values() for model_id in models_of(layout)} | {*models()}
     others = {*deployed, *_waiting_without_view(connection)} - known
     if not others:
         return []
-    return [row[0] for row in connection.execute(WITH_DELIVERIES, [sorted(others)])]
+    return [row[0] for row in connection.execute(IN_USE, {"models": sorted(others)})]
 
 
 def _files_of(

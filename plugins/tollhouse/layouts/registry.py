@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import yaml
 
 from tollhouse.layouts.collecting import model_of
 from tollhouse.layouts.compiling import compile_fields, compile_tickets
+from tollhouse.layouts.dbt_project import generated_models
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.reading import LARGEST_FILE_BYTES, LayoutError, LayoutFault, read_layout
 from tollhouse.pbx import Framing, Model, models
@@ -77,11 +79,23 @@ def layout_at(path: Path) -> Layout | BrokenLayout:
     return _layout_of(path)
 
 
+def gone_layout(layout_id: str) -> BrokenLayout:
+    """Return what stands for a layout that an entry names, and of which there is no file."""
+    path = load_settings().layouts_folder / f"{layout_id}.yml"
+    return BrokenLayout(path, (LayoutFault(1, "", "there is no such file (any more)"),), None)
+
+
 def find_model(model_id: str) -> Model | None:
-    """Return a model of the installation, or what stands for it where its layout does not hold."""
+    """Return a model of the installation, or what stands for it where its layout does not hold.
+
+    A layout that was deployed and whose file is gone stops its own PBXs too, and no other; a name
+    that was never one is no model.
+    """
     if model_id in models():
         return models()[model_id]
     layout = find_layout(model_id)
+    if layout is None and model_id in generated_models(load_settings()):
+        layout = gone_layout(model_id)
     if isinstance(layout, BrokenLayout):
         return _model_of_broken(layout)
     return model_of(layout) if layout is not None and layout.model is None else None
@@ -125,7 +139,7 @@ def _model_of_broken(layout: BrokenLayout) -> Model:
         title=f"{layout.layout_id}, a layout that does not hold",
         transports=layout.transports,
         framing=Framing(kind="lines"),
-        guide=layout.explanation,
+        guide=indent(layout.explanation, " " * 4),
     )
 
 

@@ -146,30 +146,42 @@ def _is_read_by(
     An entry that names no layout, and a PBX that is no entry any more, are read by the layout that
     bears the model's name.
     """
-    chosen = sorted(layout_ids)
+    chosen = set(layout_ids)
     by_default = layouts.model_id in chosen
-    listed = "'" + "', '".join(chosen) + "'"
-    condition = f"pbxs.settings ->> 'layout' {'not in' if by_default else 'in'} ({listed})"
     comparison = "<> all" if by_default != negated else "= any"
-    return f"pbx_id {comparison}(array({PBXS_WHERE}{condition}\n))"
+    return f"pbx_id {comparison}({_pbxs_naming(chosen, negated=by_default)})"
+
+
+def _pbxs_naming(layout_ids: Iterable[str], *, negated: bool = False) -> str:
+    """Return the pbxs whose entries name one of some layouts, or one that is none of them."""
+    listed = "', '".join(sorted(layout_ids))
+    comparison = "not in" if negated else "in"
+    return f"array({PBXS_WHERE}pbxs.settings ->> 'layout' {comparison} ('{listed}')\n)"
 
 
 def _captured(layouts: LayoutsOfModel) -> str:
     """Return the query of the rows that are kept and rejected, with the reason."""
-    if layouts.is_missing:
+    if layouts.is_built_in:
+        reason = _reason_by_entry(layouts)
+    elif layouts.is_missing:
         reason = f"'{MISSING}'"
-    elif not layouts.broken:
-        reason = f"'{NOT_CONFIRMED}'"
-    elif not layouts.is_built_in:
-        reason = f"'{BROKEN}'"
     else:
-        condition = _is_read_by(layouts, layouts.broken).replace("pbx_id ", "deliveries.pbx_id ", 1)
-        reason = f"case when {condition} then '{BROKEN}' else '{NOT_CONFIRMED}' end"
+        reason = f"'{BROKEN if layouts.broken else NOT_CONFIRMED}'"
     return (
         f"{{% set reason %}}{reason}{{% endset %}}\n"
         f"{{{{ captured_tickets('{layouts.model_id}', source('raw', 'tickets'), "
         "source('raw', 'deliveries'), reason) }}"
     )
+
+
+def _reason_by_entry(layouts: LayoutsOfModel) -> str:
+    """Return why the rows of a built-in model are not read: it depends on what its entry names."""
+    known = {*layouts.tickets, *layouts.fields, *layouts.broken, layouts.model_id}
+    cases = [f"when deliveries.pbx_id = any({_pbxs_naming(known, negated=True)}) then '{MISSING}'"]
+    if layouts.broken:
+        cases.append(f"when deliveries.{_is_read_by(layouts, layouts.broken)} then '{BROKEN}'")
+    branches = indent("\n".join(cases), INDENT)
+    return f"case\n{branches}\n    else '{NOT_CONFIRMED}'\nend"
 
 
 def _properties(layouts: LayoutsOfModel, contract: Path) -> str:
