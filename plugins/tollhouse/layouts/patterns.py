@@ -160,8 +160,8 @@ class _Writer:
 
 def _character(number: int) -> str:
     """A character outside a class, escaped unless it is a letter, a digit or a blank."""
-    if not number:
-        raise ValueError("no ticket has the character NUL")
+    if not number or 0xD800 <= number <= 0xDFFF:
+        raise ValueError("no ticket has the character NUL, or half of a surrogate pair")
     sign = chr(number)
     return sign if sign.isascii() and (sign.isalnum() or sign == " ") else escaped(number)
 
