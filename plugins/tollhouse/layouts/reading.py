@@ -11,17 +11,11 @@ import yaml
 from pydantic import ValidationError
 
 from tollhouse.layouts.declaration import Layout
+from tollhouse.layouts.fault_words import words_of
 
 LARGEST_FILE_BYTES = 512 * 1024
 DEEPEST_KEYS = 30
 LONGEST_SHOWN = 80
-
-#: What pydantic calls a fault, and how a person would.
-WORDS = {
-    "extra_forbidden": "is no key that is known here",
-    "missing": "is missing",
-    "union_tag_not_found": "is missing the key `kind`",
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,8 @@ def read_layout(path: Path) -> Layout:
     try:
         return Layout.model_validate({**document, "layout_id": path.stem})
     except ValidationError as error:
-        raise LayoutError(path, list(_faults(error, lines))) from error
+        faults = sorted(_faults(error, lines), key=lambda fault: fault.line)
+        raise LayoutError(path, faults) from error
 
 
 def _faults(
@@ -79,16 +74,13 @@ def _faults(
 ) -> Iterator[LayoutFault]:
     for fault in error.errors(include_url=False):
         place, line = _place(fault["loc"], lines)
-        words = WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-        if fault["type"] == "string_pattern_mismatch" and place == ("layout_id",):
-            words = "the file's name is the layout's id: small letters, digits and _, then .yml"
         # A whole mapping says nothing more than its key.
         shown = None if isinstance(fault["input"], dict | list | tuple) else repr(fault["input"])
         if shown is not None and len(shown) > LONGEST_SHOWN:
             shown = shown[:LONGEST_SHOWN] + "…"
         if fault["type"] in ("missing", "extra_forbidden"):
             shown = None
-        yield LayoutFault(line, ".".join(map(str, place)), words, shown)
+        yield LayoutFault(line, ".".join(map(str, place)), words_of(fault), shown)
 
 
 def _place(
