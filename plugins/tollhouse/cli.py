@@ -223,7 +223,7 @@ def layout_check(
     ],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE...]", help="Tickets as the PBX gave them."),
+        typer.Argument(metavar="FILE", help="Tickets as the PBX gave them."),
     ] = None,
     *,
     timezone: Annotated[
