@@ -74,6 +74,8 @@ def _faults(
 ) -> Iterator[LayoutFault]:
     for fault in error.errors(include_url=False):
         place, line = _place(fault["loc"], lines)
+        if fault["type"] == "missing":
+            place = (*place, fault["loc"][-1])
         # A whole mapping says nothing more than its key.
         shown = None if isinstance(fault["input"], dict | list | tuple) else repr(fault["input"])
         if shown is not None and len(shown) > LONGEST_SHOWN:
@@ -89,12 +91,10 @@ def _place(
     """Return the key a fault is at, without what pydantic adds to it, and the nearest line."""
     place: list[str | int] = []
     line = 1
-    for index, step in enumerate(location):
+    for step in location:
         if (*place, step) in lines:
             place.append(step)
             line = lines[tuple(place)]
-        elif index == len(location) - 1 and step != "[key]" and "[" not in str(step):
-            place.append(step)
     return tuple(place), line
 
 
