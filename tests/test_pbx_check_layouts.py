@@ -16,6 +16,7 @@ from lab.list_api import ListServer
 from lab.streams.feed import Feed
 from tests.collector.certificates import Authority
 from tests.conftest import free_port
+from tests.layouts.declared import use_layouts
 from tests.mariadb_server import MariaDb, mariadb
 from tests.test_pbx_check import failed_step, found, remedy, settings_of
 from tests.transports.remote_sites import PASSWORD, served
@@ -23,7 +24,7 @@ from tollhouse.collector.segment import TERMINATED
 from tollhouse.collector.spool_writer import SpoolWriter, now_us
 from tollhouse.layouts.reading import read_layout
 from tollhouse.pbx_check import Report, check_pbx
-from tollhouse.settings import PROJECT, Settings, load_settings
+from tollhouse.settings import PROJECT, Settings
 
 __all__ = ["mariadb"]
 
@@ -93,7 +94,8 @@ def test_a_stream_ends_at_what_was_spooled(check: Check, tmp_path: Path) -> None
 
 
 def test_a_stream_without_a_port_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    declare(tmp_path, monkeypatch, "title: A box\ntickets: {kind: delimited, fields: [a, b]}\n")
+    text = "title: A box\ntickets: {kind: delimited, fields: [a, b]}\n"
+    use_layouts(monkeypatch, tmp_path / "layouts", declared=text)
     entry = {"model": "declared", "transport": "spooled_stream"}
     report = check_pbx("site", settings_of(tmp_path / "var", entry, {"host": "127.0.0.1"}))
     assert failed_step(report) == "connection"
@@ -148,10 +150,10 @@ def test_an_api_that_refuses_or_is_empty_says_what_to_do(
 def test_a_table_that_a_layout_names_shows_its_last_rows(
     mariadb: MariaDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declare(
-        tmp_path,
+    use_layouts(
         monkeypatch,
-        "title: A box\ntickets: {kind: json, fields: {id: call_no}}\n"
+        tmp_path / "layouts",
+        declared="title: A box\ntickets: {kind: json, fields: {id: call_no}}\n"
         "collection: {sql_table: {table: calls, key: call_no, time_columns: begun}}\n",
     )
     database = mariadb.make_database()
@@ -168,12 +170,3 @@ def test_a_table_that_a_layout_names_shows_its_last_rows(
     )
     assert [json.loads(one.body)["call_no"] for one in report.last.tickets] == [1, 2, 3]
     assert "parsed" in [step.name for step in report.steps]
-
-
-def declare(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Give the installation one layout, ``declared``."""
-    layouts = folder / "layouts"
-    layouts.mkdir()
-    (layouts / "declared.yml").write_text(text, encoding="utf-8")
-    monkeypatch.setenv("TOLLHOUSE_LAYOUTS", str(layouts))
-    load_settings.cache_clear()

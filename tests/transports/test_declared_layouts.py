@@ -17,6 +17,7 @@ from tests.collector.certificates import Authority
 from tests.collector.collecting import collecting
 from tests.collector.speaking_pbx import say, speaking, wait_until
 from tests.installed import bodies, pbx_of, rows
+from tests.layouts.declared import use_layouts
 from tests.mariadb_server import MariaDb
 from tests.transports.pulling import Puller
 from tests.transports.remote_sites import LONG_AGO, served
@@ -26,7 +27,7 @@ from tollhouse.connections import PbxConnection
 from tollhouse.installed_pbxs import Pbx
 from tollhouse.landing import LandedBatch
 from tollhouse.layouts.reading import read_layout
-from tollhouse.settings import Settings, load_settings
+from tollhouse.settings import Settings
 from tollhouse.transports import SourceError
 
 pytestmark = pytest.mark.postgres
@@ -84,21 +85,13 @@ HEAD = "Carrier report, Élise\r\n1st;2nd\r\n"
 #: 6 October 2026, when the tickets of the API begin.
 START = datetime(2026, 10, 6, 8, tzinfo=UTC)
 
-Declare = Callable[[str], None]
+Declare = Callable[[str], Path]
 
 
 @pytest.fixture
 def declare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Declare:
     """Gives the installation one layout, ``declared``."""
-    folder = tmp_path / "layouts"
-    folder.mkdir()
-    monkeypatch.setenv("TOLLHOUSE_LAYOUTS", str(folder))
-    load_settings.cache_clear()
-
-    def write(text: str) -> None:
-        (folder / "declared.yml").write_text(text, encoding="utf-8")
-
-    return write
+    return lambda text: use_layouts(monkeypatch, tmp_path / "layouts", declared=text)
 
 
 def header(settings: Settings) -> list[str]:
