@@ -103,6 +103,20 @@ def test_the_heading_of_a_panasonic_names_its_fields_and_is_no_ticket(tmp_path: 
     assert "04/12/20 17:18    401 01" in found.draft.text
 
 
+def test_a_time_that_touches_its_date_is_cut_off(tmp_path: Path) -> None:
+    path = SAMPLES / "siemens_hipath" / "hipath_v24_compressed_live_2018_2019.txt"
+
+    found = drafted(path, folder=tmp_path)
+
+    tickets = found.layout.tickets
+    assert isinstance(tickets, FixedTickets)
+    assert [(place.start, place.width) for place in tickets.fields.values()][:2] == [(1, 8), (9, 8)]
+    columns = found.columns()
+    [instant] = [columns[name] for name in ("started_at", "ended_at") if name in columns]
+    assert instant["format"] == "dd.MM.yy HH:mm:ss"
+    assert columns["talk_seconds"]["format"] == "hh:mm:ss"
+
+
 def test_tickets_of_an_oxo_are_the_elements_that_are_repeated(tmp_path: Path) -> None:
     found = drafted(SAMPLES / "alcatel_oxo" / "TicketCollector02032026.xml", folder=tmp_path)
 
@@ -114,6 +128,8 @@ def test_tickets_of_an_oxo_are_the_elements_that_are_repeated(tmp_path: Path) ->
     assert columns["started_at"]["format"] == "dd/MM/yy HH:mm"
     assert columns["direction"]["lookup"] == {"-->": "outgoing"}
     assert columns["called_number"]["from"] == ("DialledNumber",)
+    assert columns["extension"]["from"] == ("ChargedUser",)
+    assert found.draft.missing == ()
 
 
 def test_the_answer_of_a_grandstream_is_a_document_with_a_list(tmp_path: Path) -> None:

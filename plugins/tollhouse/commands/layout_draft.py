@@ -34,6 +34,7 @@ from tollhouse.layouts.reasons import meaning_of
 from tollhouse.layouts.registry import LAYOUT_ID
 from tollhouse.layouts.trial import database_for_trials, model_on_trial, selects_of
 from tollhouse.parsing import AssumedPbx, parse_tickets
+from tollhouse.pbx import models
 from tollhouse.settings import load_settings
 
 #: So many tickets of the first file are read on trial, and so many of them are shown.
@@ -110,10 +111,12 @@ def _write(output: Path, text: str, *, force: bool) -> None:
 
 
 def _suggested_id(path: Path) -> str:
-    """Return an id for a layout by the name of a file: letters, digits and _."""
-    words = re.findall(r"[a-z]+|\d{1,3}(?!\d)", path.name.split(".")[0].lower())
-    name = "_".join(words)[:40].strip("_")
-    return name if LAYOUT_ID.fullmatch(name) else "my_feed"
+    """Return an id for a layout by the words in the name of a file; dates are none."""
+    words = re.findall(r"(?<![a-z0-9])[a-z][a-z0-9]*", path.name.partition(".")[0].lower())
+    name = "_".join(words)[:30].strip("_")
+    if not LAYOUT_ID.fullmatch(name):
+        return "my_feed"
+    return f"{name}_feed" if name in models() else name
 
 
 def _layout(draft: Draft, layout_id: str) -> Layout:

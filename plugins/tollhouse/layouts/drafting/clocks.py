@@ -64,9 +64,13 @@ def _pairs(survey: Survey) -> list[Clock]:
     dates = [facts for facts in survey.facts if facts.date is not None and _is_date(survey, facts)]
     found = []
     for facts in survey.facts:
-        if facts.time_of_day is None or not _is_time_of_day(survey, facts) or not dates:
-            continue
         place = places[facts.field.name]
+        before = survey.facts[place - 1] if place else facts
+        is_behind_date = before is not facts and before in dates
+        if facts.time_of_day is None or not dates:
+            continue
+        if not _is_time_of_day(survey, facts, is_behind_date=is_behind_date):
+            continue
         others = [other for other in dates if other is not facts]
         if not others:
             continue
@@ -86,12 +90,17 @@ def _is_date(survey: Survey, facts: Facts) -> bool:
     return facts.kind == "date" or survey.score(facts, "date", *INSTANTS) >= ENOUGH_SCORE
 
 
-def _is_time_of_day(survey: Survey, facts: Facts) -> bool:
+def _is_time_of_day(survey: Survey, facts: Facts, *, is_behind_date: bool) -> bool:
     if survey.score(facts, "duration", "talk_seconds", "ring_seconds") >= ENOUGH_SCORE:
         return False
     if len(facts.filled) < FEWEST_FILLED * len(facts.field.values):
         return False
-    return facts.kind == "clock" or survey.score(facts, "clock", *INSTANTS) >= ENOUGH_SCORE
+    # Where a date stands alone, what is written as a time behind it is its time of day.
+    return (
+        facts.kind == "clock"
+        or is_behind_date
+        or survey.score(facts, "clock", *INSTANTS) >= ENOUGH_SCORE
+    )
 
 
 def _joined(day: Facts, clock: Facts) -> TimeGuess:

@@ -33,7 +33,9 @@ AROUND_LINES = "".join(map(chr, (*range(9), *range(10, 32), 127, 0xFEFF)))
 OTHER_ENDS = "\x1e\x03\x04\x1d\x0c\x17"
 #: Characters that tickets do not hold; some PBXs put others around each ticket.
 BINARY = re.compile(r"[\x00-\x01\x05-\x08\x0e-\x1b\x7f�]")
-MOST_BINARY_SHARE = 0.1
+MOST_BINARY_SHARE = 0.05
+#: Files that are made large before they are filled.
+UNFILLED = re.compile(r"\0{8,}")
 
 
 class DraftError(Exception):
@@ -84,6 +86,8 @@ def sample_of(paths: Sequence[Path]) -> Sample:
         DraftError: one is no file, cannot be read, or holds no text.
     """
     pieces = [read for path in paths for read in _pieces_of(path)][:MOST_FILES]
+    if not pieces:
+        raise DraftError(f"There is no file in {', '.join(map(str, paths))}.")
     encoding = encoding_of([head for _, head, *_ in pieces])
     texts = [(name, encoding.decode(head)) for name, head, *_ in pieces]
     for name, text in texts:
@@ -160,7 +164,8 @@ def _refuse_no_text(name: str, text: str) -> None:
     if not stripped:
         what = "is empty" if not text else "holds nothing but blanks"
         raise DraftError(f"{name} {what}: a draft needs some tickets to look at.")
-    if len(BINARY.findall(text)) > MOST_BINARY_SHARE * len(text):
+    filled = UNFILLED.sub("", text)
+    if len(BINARY.findall(filled)) > MOST_BINARY_SHARE * len(filled):
         raise DraftError(
             f"{name} is no text that can be read as tickets: too many of its characters are "
             "control characters. If it is a file of the PBX's own making (a database, an image, "

@@ -17,6 +17,7 @@ from tollhouse.layouts.drafting.details import choose_charge, choose_details
 from tollhouse.layouts.drafting.lengths import choose_durations, seconds_of_tickets
 from tollhouse.layouts.drafting.parties import choose_direction, choose_parties
 from tollhouse.layouts.drafting.shapes import shape_of
+from tollhouse.layouts.drafting.text import counted
 from tollhouse.layouts.drafting.writing import written
 
 #: Where a month stands before its day.
@@ -78,7 +79,7 @@ def _all_doubts(survey: Survey, sample: Sample) -> tuple[str, ...]:
     ]
     long_lines = sum(file.long_lines for file in sample.files)
     if long_lines:
-        doubts.append(f"{long_lines} lines are too long for a ticket and were not looked at")
+        doubts.append(f"{counted(long_lines, 'line')} too long for a ticket, not looked at")
     columns = list(Columns.model_fields)
 
     def place(doubt: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 
 from tollhouse.layouts.drafting.content import Sample
@@ -14,6 +14,15 @@ from tollhouse.layouts.drafting.text import counted, printable, shown
 
 TICKET = re.compile(r"\d{1,2}[:.'hH]\d{2}|\d{8}")
 RULE = re.compile(r"[-=_*+|. ]{3,}")
+#: Dates and times of day, which some PBXs write without a blank behind them.
+CLOCKS = (
+    re.compile(r"(?<!\d)((?:\d\d[./-]){2}(?:19|20)\d\d)(?!:)"),
+    re.compile(r"(?<!\d)((?:\d\d[./-]){2}\d\d)(?!\d\d(?!:))"),
+    re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"),
+)
+#: Dates and times are proposed by so many lines, and held against all.
+PROPOSING_LINES = 12
+ENOUGH_SHARE = 0.95
 AMOUNT = re.compile(r"\d+[.,]\d+")
 FEWEST_FIELDS = 3
 #: Lines beyond do not fit a page, and are no columns that people laid out.
@@ -81,9 +90,31 @@ def _spans(lines: Sequence[str], width: int) -> list[tuple[int, int]]:
     for used, run in groupby(is_used):
         size = len(list(run))
         if used:
-            spans += _cut(lines, start, start + size)
+            for left, right in _around_clocks(lines, start, start + size):
+                spans += _cut(lines, left, right)
         start += size
     return spans
+
+
+def _around_clocks(lines: Sequence[str], start: int, end: int) -> list[tuple[int, int]]:
+    """Cut columns that are used side by side before and behind dates and times of day."""
+    proposed = {
+        (start + match.start(1), start + match.end(1))
+        for line in lines[:PROPOSING_LINES]
+        for form in CLOCKS
+        for match in form.finditer(line[start:end])
+    }
+    ends = {start, end}
+    for left, right in sorted(proposed):
+        texts = [text for line in lines if (text := line[left:right]).strip()]
+        fits = sum(any(form.fullmatch(text) for form in CLOCKS) for text in texts)
+        if fits >= ENOUGH_SHARE * len(texts) and fits * 3 >= len(lines):
+            ends |= {left, right}
+    cuts = sorted(ends)
+    pieces = pairwise(cuts)
+    return [
+        (left, right) for left, right in pieces if any(line[left:right].strip() for line in lines)
+    ]
 
 
 def _with_blanks_beside(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tollhouse.layouts.drafting.choices import ENOUGH_SCORE, Code, Survey, quoted
@@ -14,6 +15,8 @@ NUMBER_SHARE = 0.6
 SAME_SHARE = 0.6
 #: What only a few tickets have is no side of a call.
 FEWEST_FILLED = 0.3
+#: Stations of some PBXs have a letter before their digits.
+LETTER_AND_DIGITS = re.compile(r"[A-Za-z]?\d{2,6}")
 #: A number with more digits is one outside.
 LONGEST_EXTENSION = 5
 #: A name of an extension says so and nothing else: those of channels have the word too.
@@ -128,7 +131,10 @@ def _with_unnamed(
 def _named(survey: Survey, role: str, least: float, taken: Sequence[Facts | None]) -> Facts | None:
     return survey.best_named(
         role,
-        lambda facts: _number_share(facts) >= NUMBER_SHARE and not _is_time(facts),
+        lambda facts: (
+            (_number_share(facts) >= NUMBER_SHARE and not _is_time(facts))
+            or (role == "extension" and facts.share(LETTER_AND_DIGITS) >= ENOUGH_SHARE)
+        ),
         least=least,
         without=[facts for facts in taken if facts is not None],
         tie=lambda facts: _number_share(facts) * len(facts.filled),

@@ -77,7 +77,7 @@ def _head(
         yield from _comment("Doubtful, and to be checked before it is confirmed:")
         for doubt in doubts:
             yield from _comment(f"- {doubt}", "  ")
-    else:
+    elif not missing:
         yield from _comment("Nothing in it is doubtful; look at some calls that you know anyway.")
 
 
