@@ -14,6 +14,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.layouts.declared import BROKEN, CARRIER, declare
+from tests.test_staging_contract import explain, nodes, reads_raw_tickets
 from tollhouse.building import build, deploy_changed_layouts
 from tollhouse.layouts.dbt_project import generated_models
 from tollhouse.layouts.deployment import have_changed
@@ -154,6 +155,19 @@ def test_yaml_and_an_entry_are_all_that_a_build_needs(
         ("south_carrier", "south_carrier", "broken", True),
         ("west_carrier", "west_carrier", "unconfirmed", None),
     ]
+
+    # By its own layout or by none, what a build reads of a model is found by its batches.
+    with connect(DBT, settings=declared) as connection:
+        plan = explain(
+            connection,
+            "select * from staging.stg_aastra_a5000__tickets "
+            "where batch_id = any(array(select batch_id from raw.batches_to_build))",
+        )
+    scans = [node for node in nodes(plan) if reads_raw_tickets(node)]
+    assert len(scans) == 2
+    for scan in scans:
+        filters = (scan.get(key, "") for key in ("Filter", "Index Cond", "Recheck Cond"))
+        assert "batch_id = ANY" in " ".join(filters)
 
     # Then one is edited, one corrected, and one taken away.
     assert not have_changed(loader, declared)
