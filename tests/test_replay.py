@@ -66,6 +66,9 @@ class Onlooker:
         self.trials.append(trial)
         self.seen.append(difference)
 
+    def builds(self) -> None:
+        """The build itself is looked at."""
+
     def agrees(self) -> bool:
         return self.answers.pop(0)()
 
@@ -282,6 +285,15 @@ def test_an_upgraded_model_changes_calls_and_prices_but_none_on_an_issued_invoic
             row for row in before if row[0] == invoiced
         ]
         assert faults(warehouse) == faults_before
+
+    broken = ONLY_CAPTURED | {"state_reason": "'layout_broken'"}
+    with (
+        reading_otherwise(warehouse, broken),
+        pytest.raises(ReplayError, match=r"does not hold \(layout_broken\)"),
+    ):
+        replay(warehouse, Onlooker(), PBX_ID, since="2026-11-02")
+    assert rows(warehouse, STAGED) == after
+    assert rows(warehouse, "select count(*) from raw.replays") == [(1,)]
 
 
 def test_a_replay_of_nothing_is_refused_with_a_reason(

@@ -7,6 +7,7 @@ error what happens meanwhile.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import sys
 from datetime import datetime
@@ -16,7 +17,6 @@ from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.console import Console
-from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +30,8 @@ from tollhouse.settings import load_settings
 #: So much of a ticket, or of a column, is shown.
 BODY_WIDTH = 120
 VALUE_WIDTH = 40
+
+STATE_COLUMNS = frozenset({"state", "state_reason", "state_field"})
 
 
 def run(
@@ -51,8 +53,9 @@ def run(
         BuildError: the build fails.
     """
     audience = _Audience(keep=keep, as_json=as_json)
-    # dbt tells of a build on standard output, which belongs to the difference.
-    with contextlib.redirect_stdout(sys.stderr):
+    # dbt tells of a build on standard output, which belongs to the difference; when it fails the
+    # error sums up why.
+    with contextlib.redirect_stdout(io.StringIO()):
         outcome = replay(
             load_settings(), audience, pbx_id,
             since=since, until=until, example_count=example_count,
@@ -88,7 +91,11 @@ class _Audience:
             return True
         if self._as_json or not (sys.stdin.isatty() and self._output.is_terminal):
             return False
-        return Confirm.ask("Keep this?", console=self._output, default=False)
+        self._output.print("Keep this? [y/N] ", end="", markup=False)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def builds(self) -> None:
+        self._progress.print("Building …")
 
     def ends(self, outcome: Outcome) -> None:
         if self._as_json:
@@ -159,9 +166,7 @@ def _print_states(difference: Difference, console: Console) -> None:
     if difference.moves:
         table = _table("From", "To", "Tickets", right=("Tickets",))
         for row in difference.moves:
-            table.add_row(
-                Text(_state(row, "before")), Text(_state(row, "after")), f"{row['ticket_count']:,}"
-            )
+            table.add_row(_state(row, "before"), _state(row, "after"), f"{row['ticket_count']:,}")
         console.print(table)
 
 
@@ -193,7 +198,7 @@ def _print_prices(difference: Difference, console: Console) -> None:
         f"{sum(row['after_talk_seconds'] for row in prices.legs):,}",
     )
     for currency, (before, after) in prices.amounts().items():
-        table.add_row(f"rated, {currency}", _amount(before), _amount(after))
+        table.add_row(f"price of rated legs, {currency}", _amount(before), _amount(after))
     console.print(table)
     for row in prices.late_legs:
         console.print(
@@ -233,18 +238,20 @@ def _print_examples(examples: list[Row], time_zone: str, console: Console) -> No
             Text(f"  ticket {row['ticket_id']}, batch {row['batch_id']}{kept}: ", style="bold")
             + Text(_short(row["body"], BODY_WIDTH), style="dim")
         )
-        if "state" in row["after"]:
-            told_before = row["before"].get("state_reason")
-            before = row["before"]["state"] + (f": {told_before}" if told_before else "")
-            console.print(Text(f"    {before} → {printable(_in_words(row, time_zone))}"))
+        if not STATE_COLUMNS.isdisjoint(row["after"]):
+            before, after = (
+                printable(_in_words(row[side], time_zone))
+                for side in ("columns_before", "columns_after")
+            )
+            console.print(Text(f"    {before} → {after}"))
             continue
         for name, value in row["after"].items():
             console.print(Text(f"    {name}: {_value(row['before'][name])} → {_value(value)}"))
 
 
-def _in_words(row: Row, time_zone: str) -> str:
-    """Return what a ticket is read as now, by the clock on the wall beside the PBX."""
-    columns = dict(row["columns_after"])
+def _in_words(columns: dict[str, Any], time_zone: str) -> str:
+    """Return what a ticket is read as, by the clock on the wall beside the PBX."""
+    columns = dict(columns)
     if columns["started_at"]:
         started_at = datetime.fromisoformat(columns["started_at"])
         columns["started_at"] = f"{started_at.astimezone(ZoneInfo(time_zone)):%Y-%m-%d %H:%M:%S}"
@@ -259,9 +266,11 @@ def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
     return table
 
 
-def _state(row: Row, side: str) -> str:
-    told = [row[f"reason_{side}"], row[f"field_{side}"]]
-    return f"{row[f'state_{side}']} " + ", ".join(printable(text) for text in told if text)
+def _state(row: Row, side: str) -> Text:
+    """Return a state as in_words does, but for what makes a ticket."""
+    reason, field = row[f"reason_{side}"], row[f"field_{side}"]
+    told = row[f"state_{side}"] + (f": {reason}" if reason else "")
+    return Text(printable(told + (f" (field {field})" if field else "")))
 
 
 def _local(instant: datetime, choice: Choice) -> str:

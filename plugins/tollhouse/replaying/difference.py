@@ -73,14 +73,20 @@ group by columns.name
 order by ticket_count desc, column_name
 """
 
-#: The first ticket of each kind of change, then the second of each, and so on.
+#: The first ticket of each kind of change, then the second of each, and so on; shown are those that
+#: can be read at last before the others.
 EXAMPLES = """
 with kinds as (
     select
         differences.*,
         case
-            when differences.after ? 'state'
-                then concat_ws(' ', differences.before ->> 'state', differences.after ->> 'state')
+            when differences.after ?| array['state', 'state_reason', 'state_field']
+                then concat_ws(
+                    ' ',
+                    differences.before ->> 'state',
+                    coalesce(differences.after ->> 'state', ''),
+                    differences.after ->> 'state_reason'
+                )
             else (select string_agg(name, ' ') from jsonb_object_keys(differences.after) as name)
         end as kind
     from raw.replay_differences as differences
@@ -91,24 +97,34 @@ ranked as (
         kinds.*,
         row_number() over (partition by is_invoiced, kind order by ticket_id) as place
     from kinds
+),
+chosen as (
+    select *
+    from ranked
+    order by place, is_invoiced, kind
+    limit %(example_count)s
 )
 select
-    ranked.ticket_id,
+    chosen.ticket_id,
     staged.batch_id,
-    ranked.is_invoiced,
-    ranked.before,
-    ranked.after,
-    to_jsonb(staged) || ranked.after as columns_after,
+    chosen.is_invoiced,
+    chosen.before,
+    chosen.after,
+    to_jsonb(staged) as columns_before,
+    to_jsonb(staged) || chosen.after as columns_after,
     left(tickets.body, 1000) as body
-from ranked
+from chosen
 inner join intermediate.int_tickets__staged as staged
-    on ranked.ticket_id = staged.ticket_id
+    on chosen.ticket_id = staged.ticket_id
 inner join raw.tickets as tickets
     on staged.model = tickets.model
     and staged.delivery_id = tickets.delivery_id
     and staged.ordinal = tickets.ordinal
-order by ranked.place, ranked.is_invoiced, ranked.kind, ranked.ticket_id
-limit %(example_count)s
+order by
+    chosen.is_invoiced,
+    coalesce(chosen.after ->> 'state' = 'ticket', false) desc,
+    chosen.kind,
+    chosen.ticket_id
 """
 
 COUNTS = """
@@ -118,6 +134,9 @@ select
 from raw.replay_differences
 where replay_id = %(replay_id)s
 """
+
+#: Reasons that are a fault of a layout and not of a ticket.
+LAYOUT_FAULTS = frozenset({"layout_broken", "layout_missing"})
 
 Row = dict[str, Any]
 
@@ -149,6 +168,11 @@ class Difference:
     def changes_something(self) -> bool:
         """Whether keeping it would change a ticket."""
         return self.changed_count > 0
+
+    @property
+    def layout_faults(self) -> set[str]:
+        """Why tickets would be rejected that no ticket is to blame for."""
+        return {row["reason_after"] for row in self.moves} & LAYOUT_FAULTS
 
     def as_dictionary(self) -> dict[str, Any]:
         """Return it as JSON can hold it, but for numbers and dates."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import psycopg
 
 from tollhouse.building import BuildResult, build_lock, build_what_waits, deploy_layouts
-from tollhouse.replaying.choice import Choice, choose_batches
+from tollhouse.replaying.choice import Choice, ReplayError, choose_batches
 from tollhouse.replaying.difference import Difference, read_difference
 from tollhouse.replaying.trial import Trial, forget_trial, try_replay
 from tollhouse.settings import Settings
@@ -51,6 +51,9 @@ class Audience(Protocol):
 
     def sees(self, trial: Trial, difference: Difference) -> None:
         """See a difference; nothing has changed yet."""
+
+    def builds(self) -> None:
+        """Hear that what was agreed to is built now."""
 
     def agrees(self) -> bool:
         """Say whether what was seen last is to be kept."""
@@ -86,7 +89,7 @@ def replay(
     """Read batches again, show what comes out differently, and keep it if that is agreed to.
 
     Raises:
-        ReplayError: no such PBX or period.
+        ReplayError: no such PBX or period, or a layout that does not hold.
         BuildError: the staged contract, or what builds on it, fails; what was to be kept is built
             by the next build.
     """
@@ -101,11 +104,15 @@ def replay(
                 audience.reads(choice)
                 trial = try_replay(connection, settings, choice)
                 difference = read_difference(settings, trial, example_count=example_count)
+                if difference.layout_faults:
+                    forget_trial(connection, trial.replay_id)
+                    raise ReplayError(_unreadable(choice, difference))
                 if seen is None or seen.difference != difference:
                     audience.sees(trial, difference)
                     is_agreed = False
                 seen = _Seen(trial, difference, _state(connection, trial.replay_id))
             if is_agreed:
+                audience.builds()
                 built = _keep(connection, settings, seen)
                 return Outcome(seen.trial, seen.difference, built)
         if not seen.difference.changes_something or not audience.agrees():
@@ -120,6 +127,14 @@ class _Seen:
     trial: Trial
     difference: Difference
     state: tuple[Any, ...]
+
+
+def _unreadable(choice: Choice, difference: Difference) -> str:
+    faults = ", ".join(sorted(difference.layout_faults))
+    return (
+        f"The layout of {choice.pbx_id} does not hold ({faults}): every ticket would be rejected. "
+        "`tollhouse layout list` names the fault. Nothing was changed."
+    )
 
 
 @contextmanager
