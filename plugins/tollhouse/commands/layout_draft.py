@@ -195,6 +195,8 @@ def _show_doubts(console: Console, draft: Draft) -> None:
 
 
 def _show_list(console: Console, texts: Sequence[str]) -> None:
+    if not texts:
+        return
     listed = Table.grid(padding=(0, 1, 0, 0))
     for text in texts:
         listed.add_row("  -", Text(printable(text)))

@@ -10,7 +10,7 @@ from typing import Any
 from tollhouse.json_items import TOKEN
 from tollhouse.layouts.declaration.conditions import MOST_FIELDS
 from tollhouse.layouts.declaration.json_paths import json_path
-from tollhouse.layouts.drafting.content import LINE_END, Sample
+from tollhouse.layouts.drafting.content import Sample
 from tollhouse.layouts.drafting.naming import unique_names
 from tollhouse.layouts.drafting.shape import SampledField, Shape
 from tollhouse.layouts.drafting.text import counted, shown
@@ -142,9 +142,3 @@ def _closed(text: str) -> str:
         elif mark == '"':
             break
     return text[:whole] + brackets
-
-
-def looks_like_json(text: str) -> bool:
-    """Whether a text begins as JSON does, and its lines are no objects."""
-    start = text.lstrip()[:1]
-    return start == "{" or (start == "[" and LINE_END.split(text.strip())[-1].endswith("]"))
