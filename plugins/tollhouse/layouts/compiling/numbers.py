@@ -5,17 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tollhouse.layouts.compiling.conditions import Known
-from tollhouse.layouts.compiling.literal import literal
+from tollhouse.layouts.compiling.literal import expression_literal, literal
 from tollhouse.layouts.compiling.phases import FIRST, Phases
-from tollhouse.layouts.compiling.steps import Fault
+from tollhouse.layouts.compiling.steps import Fault, case_of
 from tollhouse.layouts.compiling.texts import Read, name_of, source_text
 from tollhouse.layouts.declaration.readings import NumberReading
+from tollhouse.layouts.patterns import escaped
 
 #: No ticket has a number of more signs.
 MOST_SIGNS = 30
 GREATEST_INTEGER = 2_147_483_647
 #: What numeric(18, 6) holds.
 GREATEST_AMOUNT = 1_000_000_000_000
+#: What stands for a text that is no number.
+NONE = "else '?'"
 #: Blanks that stand between thousands in French.
 NARROW_BLANKS = "\u00a0\u202f"
 
@@ -31,7 +34,10 @@ def read_number(
     """Return a column that is a number; what is none is a fault."""
     if reading.value is not None:
         return Read(str(reading.value))
-    source = phases.add(FIRST.texts, f"{column}_source", source_text(reading, known))
+    text = source_text(reading, known)
+    if reading.thousands == " ":
+        text = f"translate({text}, {literal(NARROW_BLANKS)}, '  ')"
+    source = phases.add(FIRST.texts, f"{column}_source", text)
     digits = phases.add(FIRST.cuts, f"{column}_digits", _in_digits(reading, source))
     value = phases.add(FIRST.readings, f"{column}_number", number_of(digits, reading.divide_by))
     field = name_of(column, reading)
@@ -57,25 +63,18 @@ def number_of(digits: str, divide_by: int = 1) -> str:
 
 
 def _in_digits(reading: NumberReading, text: str) -> str:
-    """Return a number as PostgreSQL writes it; what is none stays none."""
-    thousands, decimal = reading.thousands, reading.decimal
-    if thousands == " ":
-        text = f"translate({text}, {literal(NARROW_BLANKS)}, '  ')"
-    signs, replaced = "", ""
-    if decimal == ",":
-        # A point is no sign of such a number: it becomes one that no number has.
-        signs, replaced = ",.", ".?"
-    if not thousands:
-        return f"translate({text}, '{signs}', '{replaced}')" if signs else text
-    sign = literal(thousands)
-    grouped = literal(
-        f"^[+-]?[0-9]{{1,3}}(?:{_escaped(thousands)}[0-9]{{3}})+({_escaped(decimal)}[0-9]+)?$"
+    """Return a number in the signs that PostgreSQL reads; what is none stays none."""
+    if not reading.thousands:
+        return _with_point(text, reading.decimal)
+    thousands, decimal = (escaped(ord(sign)) for sign in (reading.thousands, reading.decimal))
+    grouped = expression_literal(f"^[+-]?[0-9]{{1,3}}({thousands}[0-9]{{3}})+({decimal}[0-9]+)?$")
+    sign = literal(reading.thousands)
+    plain = _with_point(f"replace({text}, {sign}, '')", reading.decimal)
+    return case_of(
+        [f"when strpos({text}, {sign}) = 0 or {text} ~ {grouped}\n    then {plain}", NONE]
     )
-    plain = f"replace({text}, {sign}, '')"
-    if decimal == ",":
-        plain = f"translate({plain}, ',.', '.?')"
-    return f"case when strpos({text}, {sign}) = 0 or {text} ~ {grouped} then {plain} else '?' end"
 
 
-def _escaped(sign: str) -> str:
-    return f"[{sign}]"
+def _with_point(text: str, decimal: str) -> str:
+    # A point is no sign of a number with a comma: it becomes one that no number has.
+    return f"translate({text}, ',.', '.?')" if decimal == "," else text

@@ -188,9 +188,9 @@ def _missing(readings: Readings) -> Iterator[Fault]:
         yield Fault("true", "not_mapped", words)
     if readings.instants:
         first = readings.instants[0]
-        found = " or ".join(instant.is_there for instant in readings.instants)
+        absent = " and ".join(instant.is_absent for instant in readings.instants)
         field_name = name_of(first.column, getattr(columns, first.column))
-        yield Fault(f"not ({found})", "missing", field_name)
+        yield Fault(absent, "missing", field_name)
     if columns.direction is not None:
         yield Fault("direction is null", "missing", name_of("direction", columns.direction))
     if columns.outcome is not None:

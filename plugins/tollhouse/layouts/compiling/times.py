@@ -63,10 +63,9 @@ class Instant:
     faults: tuple[Fault, ...]
 
     @property
-    def is_there(self) -> str:
-        """SQL of whether the ticket has it."""
-        found = [f"{column} is not null" for column in (self.exact, self.local) if column]
-        return " or ".join(found)
+    def is_absent(self) -> str:
+        """SQL of whether the ticket has it not."""
+        return " and ".join(f"{column} is null" for column in (self.exact, self.local) if column)
 
 
 def zone_columns(readings: dict[str, TimeReading]) -> dict[str, str]:
@@ -100,7 +99,7 @@ def read_time(column: str, reading: TimeReading, known: Known, phases: Phases) -
     else:
         local, exact = _formatted(column, source, form, reading, phases, zone)
     instant = Instant(column, source, exact, local, zone, is_minute, not form.has_year, faults=())
-    faults = [Fault(f"{source} is not null and not ({instant.is_there})", "no_such_time", field)]
+    faults = [Fault(f"{source} is not null and {instant.is_absent}", "no_such_time", field)]
     if local is not None:
         unknown = "unknown_time_zone", "time_zone" if reading.zone == "pbx" else "zone"
         faults.insert(0, Fault(f"{zone} is null", *unknown))
@@ -162,7 +161,7 @@ def _valid(text: str, clock: str, type_name: str) -> str:
         "case\n"
         f"    when pg_input_is_valid({text}, '{type_name}')\n"
         f"        and {clock} not like '% 24:%' and {clock} not like '%:60%'\n"
-        f"        then ({text})::{type_name}\n"
+        f"        then {text if text.isidentifier() else f'({text})'}::{type_name}\n"
         "end"
     )
 
