@@ -111,6 +111,54 @@ inner join lateral (
 ) as legs on true
 """
 
+#: A build rates in steps and knows after each how many rows there are. In one query PostgreSQL
+#: takes them for few: 200,000 legs took 350 s with nested loops and 16 s without.
+RATED = """
+set local enable_nestloop = off;
+create temporary table rated_legs on commit drop as
+select * from intermediate.int_legs__hypothetical_rated;
+set local enable_nestloop = on;
+create index on rated_legs (ticket_id);
+analyze rated_legs
+"""
+
+CALLS = """
+create temporary table calls_of_legs on commit drop as
+select * from intermediate.int_legs__hypothetical_calls;
+
+update intermediate.int_legs__hypothetical as legs
+set call_id = calls_of_legs.call_id, is_phantom = calls_of_legs.is_phantom
+from calls_of_legs
+where legs.ticket_id = calls_of_legs.ticket_id
+"""
+
+#: A leg that is invoiced keeps what it was invoiced with, and only moves to another call.
+RATED_AFTER = """
+create temporary table legs_after on commit drop as
+select
+    legs.ticket_id,
+    calls_of_legs.call_id,
+    legs.direction,
+    legs.rating_state,
+    legs.talk_seconds,
+    legs.sale_amount,
+    legs.sale_currency,
+    legs.service_id,
+    legs.billing_month,
+    legs.is_billable,
+    invoice_calls.ticket_id is not null as is_invoiced
+from calls_of_legs
+left join billing.invoice_calls as invoice_calls
+    on calls_of_legs.ticket_id = invoice_calls.ticket_id
+inner join lateral (
+    select {columns} from marts.fct_call_legs as invoiced_legs
+    where invoiced_legs.ticket_id = invoice_calls.ticket_id
+    union all
+    select {columns} from rated_legs
+    where rated_legs.ticket_id = calls_of_legs.ticket_id and invoice_calls.ticket_id is null
+) as legs on true
+"""
+
 RATED = """
 create temporary table rated_legs on commit drop as
 select * from intermediate.int_legs__hypothetical_rated;
@@ -183,7 +231,7 @@ from changing_tickets as tickets
 inner join billing.invoice_calls as invoice_calls
     on tickets.ticket_id = invoice_calls.ticket_id
 inner join billing.invoices as invoices on invoice_calls.invoice_id = invoices.invoice_id
-left join intermediate.int_legs__hypothetical_rated as rated
+left join rated_legs as rated
     on tickets.ticket_id = rated.ticket_id
 group by invoices.billing_month, invoices.invoice_number, invoice_calls.currency
 order by invoices.billing_month, invoices.invoice_number
@@ -244,7 +292,6 @@ def price_replay(connection: psycopg.Connection, replay_id: int) -> Prices:
     connection.execute("analyze intermediate.int_legs__hypothetical")
     connection.execute(TIE_TO_CALLS)
     connection.execute(RATED)
-    connection.execute("analyze rated_legs")
     connection.execute(RATED_AFTER.format(columns=(
         "ticket_id, direction, rating_state, talk_seconds, sale_amount, sale_currency, "
         "service_id, billing_month, is_billable"
@@ -264,10 +311,11 @@ def price_replay(connection: psycopg.Connection, replay_id: int) -> Prices:
 def _price_invoiced(
     connection: psycopg.Connection, replay_id: int, names: dict[str, str]
 ) -> list[Row]:
-    connection.execute("drop table changing_tickets")
+    connection.execute("drop table changing_tickets, rated_legs")
     connection.execute("delete from intermediate.int_legs__hypothetical")
     _take(connection, replay_id, is_invoiced=True)
     connection.execute(ASK.format(**names))
+    connection.execute(RATED)
     return _rows(connection, INVOICED_LEGS)
 
 
