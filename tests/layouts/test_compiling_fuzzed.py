@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -12,8 +11,6 @@ from pydantic import ValidationError
 
 from tests.layouts.compiled import FIELDS, GOOD, layout_with, line_of, read
 from tollhouse.layouts.declaration import Layout
-from tollhouse.settings import Settings
-from tollhouse.warehouse import LOADER, connect
 
 LAYOUTS = 40
 
@@ -28,12 +25,6 @@ FORMATS = (
 DURATIONS = ("seconds", "milliseconds", "minutes", "hh:mm:ss", "mm:ss", "m'ss", "weeks")
 PATTERNS = ("^[0-9]+$", "(.*)", "([a-z]+)[0-9]{1,3}", "(?=x)", "(x|)", r"\d*(-)\S")
 INSTANTS = ("started_at", "answered_at", "ended_at")
-
-
-@pytest.fixture
-def connection(warehouse: Settings) -> Iterator[psycopg.Connection]:
-    with connect(LOADER, settings=warehouse, autocommit=True) as opened:
-        yield opened
 
 
 class Fuzz:

@@ -13,8 +13,6 @@ from tests.layouts.compiled import FIELDS, GOOD, layout_with, line_of, read
 from tests.test_staging_hostile import JUNK, mutated
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.declaration.columns import Columns
-from tollhouse.settings import Settings
-from tollhouse.warehouse import LOADER, connect
 
 pytestmark = pytest.mark.postgres
 
@@ -68,12 +66,6 @@ READINGS: tuple[dict[str, Any], ...] = (
         },
     },
 )  # fmt: skip
-
-
-@pytest.fixture
-def connection(warehouse: Settings) -> Iterator[psycopg.Connection]:
-    with connect(LOADER, settings=warehouse, autocommit=True) as opened:
-        yield opened
 
 
 def states(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -19,8 +18,6 @@ from tollhouse.layouts.compiling.literal import (
 )
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.rendering import plain_sql
-from tollhouse.settings import Settings
-from tollhouse.warehouse import LOADER, connect
 
 #: What a person might try, and what only looks like it.
 HOSTILE = (
@@ -31,12 +28,6 @@ HOSTILE = (
 )  # fmt: skip
 
 TOKENS = re.compile(r"[eE]?'(?:[^'\\]|\\.|'')*'|--[^\n]*|\w+|\s+|.", re.DOTALL)
-
-
-@pytest.fixture
-def connection(warehouse: Settings) -> Iterator[psycopg.Connection]:
-    with connect(LOADER, settings=warehouse, autocommit=True) as opened:
-        yield opened
 
 
 def structure(query: str) -> list[str]:

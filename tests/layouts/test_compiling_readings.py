@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +9,6 @@ import psycopg
 import pytest
 
 from tests.layouts.compiled import layout_with, line_of, read
-from tollhouse.settings import Settings
-from tollhouse.warehouse import LOADER, connect
 
 pytestmark = pytest.mark.postgres
 
@@ -264,12 +261,6 @@ CONDITIONS: list[tuple[dict[str, Any], list[dict[str, str]], list[dict[str, str]
               {"field": "more", "is": "Q"}]},
      [{"extra": "A"}, {"more": "Q"}], [{"extra": "A", "more": "B"}, {}]),
 ]  # fmt: skip
-
-
-@pytest.fixture
-def connection(warehouse: Settings) -> Iterator[psycopg.Connection]:
-    with connect(LOADER, settings=warehouse, autocommit=True) as opened:
-        yield opened
 
 
 def results(

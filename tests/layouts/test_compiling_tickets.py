@@ -14,8 +14,6 @@ from tollhouse.layouts.compiling import compile_tickets
 from tollhouse.layouts.declaration.columns import Columns
 from tollhouse.layouts.rendering import plain_sql
 from tollhouse.parsing import ParsedTicket
-from tollhouse.settings import Settings
-from tollhouse.warehouse import LOADER, connect
 
 pytestmark = pytest.mark.postgres
 
@@ -39,12 +37,6 @@ CONTRACT = [
 ]  # fmt: skip
 
 NINE = "2026-03-02T09:00:00+00:00"
-
-
-@pytest.fixture
-def connection(warehouse: Settings) -> Iterator[psycopg.Connection]:
-    with connect(LOADER, settings=warehouse, autocommit=True) as opened:
-        yield opened
 
 
 def verdict(ticket: ParsedTicket) -> tuple[str, str | None, str | None]:

@@ -10,8 +10,6 @@ import psycopg
 import pytest
 
 from tollhouse.layouts import patterns
-from tollhouse.settings import Settings
-from tollhouse.warehouse import LOADER, connect
 
 #: A pattern, and for each text whether it is found in it. Digits, words and blanks are those of
 #: ASCII, as in PostgreSQL's own classes of this subset.
@@ -61,12 +59,6 @@ PARTS = [
 ]  # fmt: skip
 REPETITIONS = ["*", "+", "?", "{2}", "{0,3}", "{1,20}", "{3,}", "{0}"]
 SIGNS = list("ab0 ;-.é😀]\\+xYZ_\t:")
-
-
-@pytest.fixture
-def connection(warehouse: Settings) -> Iterator[psycopg.Connection]:
-    with connect(LOADER, settings=warehouse, autocommit=True) as opened:
-        yield opened
 
 
 def random_pattern(draw: random.Random, depth: int = 0) -> str:
