@@ -50,8 +50,8 @@ def fault_of(folder: Path, text: str) -> str:
         (
             4,
             "  kind: csv",
-            "tickets: is of no kind that is known; kinds are 'delimited', 'fixed', 'pattern', "
-            "'xml', 'json'",
+            "tickets.kind: must be one of 'delimited', 'fixed', 'pattern', 'xml', 'json' (found "
+            "'csv')",
         ),
         (
             SECONDS,
@@ -72,9 +72,7 @@ def test_a_fault_says_where_it_is_and_what_is_allowed(
     tmp_path: Path, line: int, instead: str, said: str
 ) -> None:
     text = "\n".join([*LINES[: line - 1], instead, *LINES[line:]])
-    # Of a kind that is none, the fault is that of the whole.
-    shown_line = 3 if instead.endswith("csv") else line
-    assert fault_of(tmp_path, text) == f"line {shown_line}, {said}"
+    assert fault_of(tmp_path, text) == f"line {line}, {said}"
 
 
 def test_faults_come_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def words_of(fault: ErrorDetails) -> str:
     if kind == "literal_error":
         return f"must be {context['expected']}"
     if kind == "union_tag_invalid":
-        return f"is of no kind that is known; kinds are {context['expected_tags']}"
+        return f"must be one of {context['expected_tags']}"
     message = fault["msg"].removeprefix("Value error, ")
     return re.sub(r"^(Input|String|Dictionary|Tuple|Value) should ", "must ", message)
 

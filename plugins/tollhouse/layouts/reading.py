@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tollhouse.layouts.declaration import Layout
+from tollhouse.layouts.declaration.faults import KeyFaultError
 from tollhouse.layouts.fault_words import words_of
 
 LARGEST_FILE_BYTES = 512 * 1024
@@ -73,16 +75,27 @@ def _faults(
     error: ValidationError, lines: dict[tuple[str | int, ...], int]
 ) -> Iterator[LayoutFault]:
     for fault in error.errors(include_url=False):
-        place, line = _place(fault["loc"], lines)
+        place, line = _place(_location(fault), lines)
         if fault["type"] == "missing":
             place = (*place, fault["loc"][-1])
         # A whole mapping says nothing more than its key.
         shown = None if isinstance(fault["input"], dict | list | tuple) else repr(fault["input"])
+        if fault["type"] == "union_tag_invalid":
+            shown = repr(fault["ctx"]["tag"])
         if shown is not None and len(shown) > LONGEST_SHOWN:
             shown = shown[:LONGEST_SHOWN] + "…"
         if fault["type"] in ("missing", "extra_forbidden"):
             shown = None
         yield LayoutFault(line, ".".join(map(str, place)), words_of(fault), shown)
+
+
+def _location(fault: ErrorDetails) -> tuple[str | int, ...]:
+    """Return where a fault is, down to the key that a check of a whole mapping found."""
+    location = fault["loc"]
+    if fault["type"] == "union_tag_invalid":
+        return (*location, "kind")
+    error = fault.get("ctx", {}).get("error")
+    return (*location, *error.place) if isinstance(error, KeyFaultError) else location
 
 
 def _place(

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from tollhouse.layouts.declaration.conditions import Condition, Declared
+from tollhouse.layouts.declaration.faults import KeyFaultError
 from tollhouse.layouts.declaration.readings import (
     INSTANTS,
     DurationColumn,
@@ -70,22 +71,30 @@ class Columns(Declared):
             words = allowed.__args__  # type: ignore[attr-defined]
             unknown = sorted(set(reading.results()) - set(words))
             if unknown:
-                raise ValueError(f"{name} is one of {', '.join(words)}, never {unknown[0]!r}")
+                raise KeyFaultError(
+                    (name,), f"{name} is one of {', '.join(words)}, never {unknown[0]!r}"
+                )
             reads_raw_text = (
                 reading.from_
                 or reading.first_of
                 or any(case.from_ is not None for case in reading.cases)
             )
             if reads_raw_text and not reading.lookup:
-                raise ValueError(f"{name} needs `lookup`: what each text of its field stands for")
+                raise KeyFaultError(
+                    (name,), f"{name} needs `lookup`: what each text of its field stands for"
+                )
         currency = self.pbx_charge_currency
         if (self.pbx_charge_amount is None) != (currency is None):
-            raise ValueError(
-                "pbx_charge_amount and pbx_charge_currency come together: an amount has a currency"
+            raise KeyFaultError(
+                ("pbx_charge_amount" if currency is None else "pbx_charge_currency",),
+                "pbx_charge_amount and pbx_charge_currency come together: an amount has a currency",
             )
         wrong = [code for code in currency.results() if not _is_currency(code)] if currency else []
         if wrong:
-            raise ValueError(f"pbx_charge_currency is a code such as EUR, never {wrong[0]!r}")
+            raise KeyFaultError(
+                ("pbx_charge_currency",),
+                f"pbx_charge_currency is a code such as EUR, never {wrong[0]!r}",
+            )
         return self
 
     @model_validator(mode="after")
@@ -95,11 +104,14 @@ class Columns(Declared):
             for end in reading.between or () if reading else ():
                 instant: TimeReading | None = getattr(self, end)
                 if instant is None:
-                    raise ValueError(f"{name} lies between instants, but {end} is not mapped")
+                    raise KeyFaultError(
+                        (name, "between"), f"{name} lies between instants, but {end} is not mapped"
+                    )
                 if not instant.is_exact:
-                    raise ValueError(
+                    raise KeyFaultError(
+                        (name, "between"),
                         f"{name} cannot be taken from {end}, which is read from a clock on a wall: "
-                        "its zone must be utc, or its text must have an offset"
+                        "its zone must be utc, or its text must have an offset",
                     )
         return self
 
@@ -108,9 +120,11 @@ class Columns(Declared):
         for name, reading in self.given().items():
             looked_at = set(_columns_looked_at(reading))
             if "direction" in looked_at and name == "direction":
-                raise ValueError("direction cannot depend on itself")
+                raise KeyFaultError((name,), "direction cannot depend on itself")
             if "outcome" in looked_at and name in ("direction", "outcome"):
-                raise ValueError(f"{name} cannot depend on outcome, which is known after it")
+                raise KeyFaultError(
+                    (name,), f"{name} cannot depend on outcome, which is known after it"
+                )
         return self
 
     def given(self) -> dict[str, Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
@@ -12,7 +13,9 @@ from tollhouse.layouts.declaration.collection import (
     transport_faults,
 )
 from tollhouse.layouts.declaration.columns import Columns, conditions_of
-from tollhouse.layouts.declaration.conditions import Declared
+from tollhouse.layouts.declaration.conditions import Condition, Declared
+from tollhouse.layouts.declaration.faults import KeyFaultError
+from tollhouse.layouts.declaration.readings import Source
 from tollhouse.layouts.declaration.tickets import LinesOfTickets, Tickets
 
 
@@ -66,6 +69,13 @@ class Layout(Declared):
         read = set(self.fields_read())
         return [name for name in self.field_names if name not in read]
 
+    def _parts_that_read(self) -> Iterator[tuple[tuple[str | int, ...], Condition | Source]]:
+        """Yield what reads fields, with its place in the layout."""
+        for index, rule in enumerate(self.tickets.ignore):
+            yield ("tickets", "ignore", index), rule
+        for name, reading in self.columns.given().items():
+            yield ("columns", name), reading
+
     @field_validator("collection")
     @classmethod
     def _can_be_collected(cls, value: Collection, info: ValidationInfo) -> Collection:
@@ -80,28 +90,26 @@ class Layout(Declared):
         listed = self.tickets.field_list
         if listed is None:
             return self
-        for name in self.fields_read():
-            if name not in listed:
-                raise ValueError(
-                    f"the field {name!r} is read but not among the fields of a ticket: "
-                    f"{', '.join(listed)}"
-                )
+        for place, part in self._parts_that_read():
+            for name in part.field_names():
+                if name not in listed:
+                    raise KeyFaultError(
+                        place,
+                        f"the field {name!r} is read but not among the fields of a ticket: "
+                        f"{', '.join(listed)}",
+                    )
         return self
 
     @model_validator(mode="after")
     def _lines_have_lines(self) -> Self:
-        conditions = list(self.tickets.ignore)
-        for reading in self.columns.given().values():
-            conditions += conditions_of(reading)
-        is_line = isinstance(self.tickets, LinesOfTickets)
-        if not is_line and any(condition.looks_at_line() for condition in conditions):
-            raise ValueError(f"tickets of kind {self.tickets.kind} have no line: name a field")
-        for reading in self.columns.given().values():
-            if (
-                any(condition.looks_at_line() for condition in conditions_of(reading))
-                and not is_line
-            ):
-                raise ValueError(f"tickets of kind {self.tickets.kind} have no line: name a field")
+        if isinstance(self.tickets, LinesOfTickets):
+            return self
+        for place, part in self._parts_that_read():
+            conditions = (part,) if isinstance(part, Condition) else conditions_of(part)
+            if any(condition.looks_at_line() for condition in conditions):
+                raise KeyFaultError(
+                    place, f"tickets of kind {self.tickets.kind} have no line: name a field"
+                )
         return self
 
     @model_validator(mode="after")
