@@ -85,6 +85,10 @@ def test_a_file_of_another_shape_is_refused_in_plain_words(
     assert said in fault(tmp_path, text)
 
 
+def test_a_list_from_which_all_entries_were_taken_is_empty(tmp_path: Path) -> None:
+    assert load_pbxs(written(tmp_path, "pbxs:\n")) == []
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PbxFileError, match="does not exist"):
         load_pbxs(tmp_path / "pbx.yml")

@@ -63,9 +63,21 @@ def test_a_folder_of_a_carrier_ends_at_tickets_that_are_read(check: Check, tmp_p
     shutil.copyfile(STATEMENT, drop / STATEMENT.name)
     report = check("carrier_csv", "dropped_files", folder="drop")
     assert report.is_ok, report.steps
-    assert "holds tickets below" in found(report, "content")
+    # The names of the columns; the title above them says nothing.
+    assert "holds tickets below 'Référence;Date;Heure;" in found(report, "content")
     assert found(report, "parsed") == "5 of the last 5 can be read"
     assert "outgoing" in [ticket.columns["direction"] for ticket in report.parsed]
+
+
+@pytest.mark.postgres
+def test_tickets_that_a_layout_cannot_read_lead_to_the_layout(check: Check, tmp_path: Path) -> None:
+    drop = tmp_path / "var" / "drop"
+    drop.mkdir(parents=True)
+    text = STATEMENT.read_bytes().replace(b";EUR", b";euros")
+    (drop / STATEMENT.name).write_bytes(text)
+    report = check("carrier_csv", "dropped_files", folder="drop")
+    assert "rejected: " in found(report, "parsed")
+    assert "tollhouse layout check carrier_csv FILE" in remedy(report, "parsed")
 
 
 @pytest.mark.postgres

@@ -242,6 +242,8 @@ def load_pbxs(path: Path) -> list[Pbx]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PbxFileError(f"{path} is not YAML in UTF-8: {error}") from error
     entries = document.get("pbxs") if isinstance(document, dict) else None
+    if isinstance(document, dict) and "pbxs" in document and entries is None:
+        entries = []  # the key with nothing below it: all entries were taken out
     if not isinstance(entries, list):
         raise PbxFileError(f"{path}: expected a list under the key 'pbxs'.")
     pbxs: dict[str, Pbx] = {}

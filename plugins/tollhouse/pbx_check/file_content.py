@@ -19,6 +19,8 @@ from tollhouse.pbx_check.report import SHOWN_TICKETS, LastTickets, Report, StepF
 
 #: Only so many of the newest files are opened in search of tickets: empty ones are ordinary.
 OPENED_FILES = 50
+#: Of the text above the tickets, enough to know it again.
+SHOWN_SIGNS = 60
 
 
 class _Content(NamedTuple):
@@ -120,12 +122,18 @@ def _described(model: Model, header: str | None) -> str:
     if header is None:
         return "holds tickets"
     if model.framing.kind == "elements":
-        return f"holds elements within {header[:60]}"
+        return f"holds elements within {header[:SHOWN_SIGNS]}"
     if model.framing.has_declared_head:
-        return f"holds tickets below {header[-60:]!r}"
+        return f"holds tickets below {_last_line(header)!r}"
     columns = header.count(",") + 1
     # An OXE gives each column its first and last place and its width.
     return f"names {columns // 4 if model.framing.kind == 'blocks' else columns} columns"
+
+
+def _last_line(header: str) -> str:
+    """Return the line right above the tickets, cut: titles may stand above the names of columns."""
+    line = (header.splitlines() or [""])[-1]
+    return line if len(line) <= SHOWN_SIGNS else line[:SHOWN_SIGNS] + "…"
 
 
 def _require_header(path: Path, header: str | None) -> None:
@@ -133,7 +141,7 @@ def _require_header(path: Path, header: str | None) -> None:
     if header is None or not NAMES_LINE.match(header) or len(names) < 2:
         raise StepFailedError(
             "header",
-            f"the first line of {path.name} names no columns: {(header or '')[:60]!r}",
+            f"the first line of {path.name} names no columns: {(header or '')[:SHOWN_SIGNS]!r}",
             "The columns of a ticket are found by that line alone. Was the file cut or edited on "
             "its way? Send the PBX's files as they are (FTP in binary mode).",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tollhouse.installed_pbxs import Pbx
+from tollhouse.layouts.registry import layout_read_by
 from tollhouse.layouts.trial import selects_of_model
 from tollhouse.parsing import AssumedPbx, ParsedTicket, ParsingError, parse_tickets
 from tollhouse.pbx_check.report import Report, Step
@@ -35,19 +36,25 @@ def check_parsed(report: Report, pbx: Pbx, settings: Settings) -> None:
     except (WarehouseError, SettingsError, ParsingError) as error:
         report.warn("parsed", f"not tried: {error}", "Parsing is SQL of the warehouse.")
         return
-    report.add(_summary(report.parsed))
+    report.add(_summary(report.parsed, layout_read_by(pbx.model, pbx.settings)))
 
 
-def _summary(parsed: list[ParsedTicket]) -> Step:
+def _summary(parsed: list[ParsedTicket], layout_id: str | None) -> Step:
     rejected = [ticket for ticket in parsed if ticket.state == "rejected"]
     found = f"{len(parsed) - len(rejected)} of the last {len(parsed)} can be read"
     if not rejected:
         return Step("parsed", "ok", found)
     reasons = sorted({str(ticket.columns["state_reason"]) for ticket in rejected})
+    if layout_id is None:
+        look_at = "the options in the set-up guide (docs/pbx.md) and with the entry's settings."
+    else:
+        look_at = (
+            f"the layout: `tollhouse layout check {layout_id} FILE` says what is wrong with each "
+            "ticket of a file, and what to do."
+        )
     return Step(
         "parsed",
         "failed" if len(rejected) == len(parsed) else "warning",
         f"{found}; rejected: {', '.join(reasons)}",
-        "Compare the tickets below with the options in the set-up guide (docs/pbx.md) and with the "
-        "entry's settings.",
+        f"Compare the tickets below with {look_at}",
     )
