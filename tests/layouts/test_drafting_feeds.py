@@ -193,6 +193,67 @@ def test_fixed_columns_leave_room_for_values_longer_than_those_of_the_sample(
     assert found.draft.missing == ()
 
 
+def test_totals_and_headings_with_times_elsewhere_are_no_tickets(tmp_path: Path) -> None:
+    def page(number: int) -> list[str]:
+        tickets = [
+            f"2610{number + 10} {9 + call:02}.{call * 13 % 60:02} {'UI'[call % 2]} {201 + call}  "
+            f"{'02619100' + str(31 + call):<16}{call + 2:>4}'{call * 7:02}"
+            for call in range(5)
+        ]
+        return [
+            f"HOTEL MODELE                   {number + 10}-10-2026 23:59",
+            "DATE   HEURE S POSTE NUMERO         DUREE",
+            *tickets,
+            f"TOTAL PAGE {number:03}                       20'48",
+        ]
+
+    found = drafted_text("\n".join(page(1) + page(2) + page(3)), tmp_path)
+
+    rules = [rule.starts_with for rule in found.layout.tickets.ignore]
+    assert rules == [("HOTEL MODELE",), ("DATE   HEURE",), ("TOTAL PAGE 0",)]
+    columns = found.columns()
+    (instant,) = (name for name in ("started_at", "ended_at") if name in columns)
+    assert columns[instant]["format"] == "yyMMdd HH.mm"
+    assert columns["talk_seconds"]["format"] == "m'ss"
+    assert found.draft.missing == ()
+
+
+def test_a_charge_in_cents_and_a_name_of_the_call_are_seen(tmp_path: Path) -> None:
+    lines = ["Verbindung;Beginn;Art;Rufnummer A;Rufnummer B;Dauer (Min);Betrag (Ct)"] + [
+        f"NK-{770 + number};{13 + number}.03.2026 09:15:00;{'AE'[number % 2]};0199007001;"
+        f"02619100{10 + number};{number},50;{number},75"
+        for number in range(9)
+    ]
+
+    found = drafted_text("\n".join(lines), tmp_path)
+
+    assert found.columns()["pbx_charge_amount"]["divide_by"] == 100
+    assert "counted in hundredths" in found.doubts
+    # What is in the columns of an unknown name is not guessed, and not passed over either.
+    assert found.columns()["direction"]["lookup"] == {"A": "unknown", "E": "incoming"}
+    assert "Verbindung may name the call" in found.draft.text
+
+
+def test_exact_instants_give_the_ringing_and_leave_no_doubt_of_their_format(tmp_path: Path) -> None:
+    rows = [
+        {
+            "start": f"2026-03-02T09:{minute:02}:00+01:00",
+            "answer": f"2026-03-02T09:{minute:02}:08+01:00",
+            "end": f"2026-03-02T09:{minute:02}:50+01:00",
+            "from": "+33199007001",
+            "to": f"+332619100{10 + minute}",
+        }
+        for minute in range(9)
+    ]
+
+    found = drafted_text("\n".join(map(json.dumps, rows)), tmp_path)
+
+    columns = found.columns()
+    assert columns["talk_seconds"] == {"between": ("answered_at", "ended_at")}
+    assert columns["ring_seconds"] == {"between": ("started_at", "answered_at")}
+    assert "The sample cannot tell" not in found.doubts
+
+
 def test_names_and_values_in_a_line_become_a_pattern(tmp_path: Path) -> None:
     lines = [
         f'start="2026-03-02 10:{number:02}:00" dur={number * 9} src=0199001{number:03} '

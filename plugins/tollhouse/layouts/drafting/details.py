@@ -30,6 +30,8 @@ CURRENCY_WORDS = {
     "gbp": "GBP",
     "chf": "CHF",
 }
+#: Words of a name that say that a charge is counted in hundredths.
+HUNDREDTHS = {"ct", "cts", "cent", "cents", "centime", "centimes", "centimos", "centesimi"}
 THOUSANDS = re.compile(r"-?\d{1,3}([ .,'])\d{3}(?:[ .,']\d{3})*(?:[.,]\d+)?")
 
 
@@ -67,6 +69,7 @@ def _choose_identity(survey: Survey) -> None:
             None,
         )
     if facts is None:
+        _hint_at_identity(survey)
         return
     reason = (
         f"{counted(len(facts.counts), 'value')} in {counted(len(facts.field.values), 'ticket')}"
@@ -75,6 +78,15 @@ def _choose_identity(survey: Survey) -> None:
         reason += ": tickets with the same one are legs of one call"
     doubt = None if facts.field.title else "whether it names the call, or only the ticket"
     survey.choose("source_call_id", {"from": facts.field.name}, reason, doubt)
+
+
+def _hint_at_identity(survey: Survey) -> None:
+    """Name the first field that has another value in each ticket: it may be the call's own name."""
+    facts = next(iter(survey.unused(lambda other: other.kind == "id")), None)
+    if facts is not None:
+        survey.hints["source_call_id"] = (
+            f"{facts.field.name} may name the call: it has another value in each ticket"
+        )
 
 
 def _choose_outcome(survey: Survey) -> None:
@@ -172,7 +184,10 @@ def choose_charge(survey: Survey) -> None:
     if len(groups) == 1 and any(char != sign for char in groups):
         reading["thousands"] = groups.pop()
     doubt = None if named else "whether this number is what a call costs"
-    if not decimals:
+    if HUNDREDTHS & set(words_of(facts.field.title or "")):
+        reading["divide_by"] = 100
+        doubt = "whether it is counted in hundredths of the currency, as its name says"
+    elif not decimals:
         doubt = "whether it is in the currency itself, or in cents (divide_by: 100)"
     reason = _name_says(facts) if named else "numbers with decimals"
     survey.choose("pbx_charge_amount", reading, reason, doubt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from statistics import median
@@ -13,6 +14,8 @@ from tollhouse.layouts.drafting.shape import IgnoreRule, SampledField, Shape
 from tollhouse.layouts.drafting.text import counted, printable, shown
 
 TICKET = re.compile(r"\d{1,2}[:.'hH]\d{2}|\d{8}")
+#: With what a heading or a total begins.
+WORD = re.compile(r"[^\W\d]{3}")
 RULE = re.compile(r"[-=_*+|. ]{3,}")
 #: Dates and times of day, which some PBXs write without a blank behind them.
 CLOCKS = (
@@ -36,7 +39,7 @@ NEAR_COLUMNS = 1
 def fixed_shape(sample: Sample) -> Shape | None:
     """Return how the lines of a sample are columns of characters, or None if they are not."""
     lines = [line.rstrip() for line in sample.lines]
-    tickets = [line for line in lines if TICKET.search(line)]
+    tickets = _tickets_among(lines)
     if len(tickets) * 2 < len(lines):
         tickets = lines
     width = max(map(len, tickets))
@@ -52,7 +55,8 @@ def fixed_shape(sample: Sample) -> Shape | None:
     columns = [
         tuple(line[start : start + size].strip() for line in tickets) for start, size in spans
     ]
-    others = [line for line in lines if not TICKET.search(line)] if tickets is not lines else []
+    known = set(tickets)
+    others = [line for line in lines if line not in known]
     titles = _titles(others, used)
     places = [(start + 1, size) for start, size in spans]
     fields = named_by_kind(columns, places)
@@ -80,6 +84,27 @@ def fixed_shape(sample: Sample) -> Shape | None:
         _ruler(tickets[0], spans),
         tuple(doubts),
     )
+
+
+def _tickets_among(lines: Sequence[str]) -> list[str]:
+    """Return the lines that have a date or a time, and have it where most have one.
+
+    A total begins with a word and has a duration elsewhere; a page heading has a date elsewhere.
+    """
+    timed = [line for line in lines if TICKET.search(line)]
+    places = Counter(match.start() for line in timed for match in TICKET.finditer(line))
+    usual = {place for place, count in places.items() if count * 2 > len(timed)}
+    elsewhere = {
+        line
+        for line in timed
+        if WORD.search(line[:HEADING_START])
+        and not any(
+            abs(match.start() - place) <= NEAR_COLUMNS
+            for match in TICKET.finditer(line)
+            for place in usual
+        )
+    }
+    return [line for line in timed if line not in elsewhere] if usual else timed
 
 
 def _spans(lines: Sequence[str], width: int) -> list[tuple[int, int]]:
@@ -221,7 +246,7 @@ def _nearest(start: int, end: int, spans: Sequence[tuple[int, int]]) -> int:
 
 
 def _headings(others: Sequence[str], tickets: Sequence[str]) -> tuple[list[IgnoreRule], list[str]]:
-    """Return rules for the lines of headings, which have neither date nor time."""
+    """Return rules for the lines that have no date or time where tickets have one."""
     rules: dict[str, IgnoreRule] = {}
     for line in dict.fromkeys(others):
         if RULE.fullmatch(line):
@@ -230,7 +255,9 @@ def _headings(others: Sequence[str], tickets: Sequence[str]) -> tuple[list[Ignor
         beginning = line[:HEADING_START]
         is_ticket = any(ticket.startswith(beginning) for ticket in tickets)
         if not is_ticket and re.search(r"[^\W\d]{2}", beginning) and len(rules) < 10:
-            rules[beginning] = IgnoreRule({"starts_with": beginning}, "neither date nor time in it")
+            rules[beginning] = IgnoreRule(
+                {"starts_with": beginning}, "no date or time where tickets have one"
+            )
     left = [
         line
         for line in others

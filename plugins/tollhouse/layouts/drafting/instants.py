@@ -308,6 +308,8 @@ def _guess(
     rivals = [
         guess for guess in guesses[1:] if guess.count == best.count and guess.values != best.values
     ]
+    if best.format == "iso8601":
+        rivals = []  # its order is fixed; a format with an offset says the same
     return TimeGuess(best.format, best.values, best.count, best.filled, tuple(rivals[:3]))
 
 

@@ -145,6 +145,12 @@ def _choose_between(survey: Survey, clocks: Mapping[str, Clock]) -> None:
         reading: dict[str, object] = {"between": ends}
         reason = "no field has a duration; both instants are exact, so it lies between them"
         survey.choose("talk_seconds", reading, reason)
+        if "started_at" in clocks and clocks["started_at"].is_exact:
+            survey.choose(
+                "ring_seconds",
+                {"between": ["started_at", "answered_at"]},
+                "no field has it; both instants are exact, so it lies between them",
+            )
         return
     candidates = [facts.field.name for facts in _bare_numbers(survey)]
     if candidates:

@@ -61,8 +61,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     ),
     "direction": (
         "direction", "dir", "call direction", "type", "call type", "calltype", "io", "in out",
-        "inout", "way", "sens", "sens appel", "type appel", "type d appel", "richtung", "anrufart",
-        "rufart", "direccion", "sentido", "tipo", "tipo llamada", "direzione", "traffic type",
+        "inout", "way", "sens", "sens appel", "type appel", "type d appel", "richtung", "art",
+        "anrufart", "rufart", "direccion", "sentido", "tipo", "tipo llamada", "direzione",
+        "traffic type",
     ),
     "outcome": (
         "outcome", "status", "call status", "disposition", "result", "call result", "state",

@@ -19,6 +19,8 @@ LONGEST_TITLE = 100
 #: Comments of columns that stand in one block line up, up to this one.
 COMMENT_COLUMN = 44
 
+#: What may be mapped, though it was not sure enough.
+HINTED_COLUMNS = ("source_call_id", "outcome")
 #: What a person writes for a column that was not found.
 TO_WRITE = {
     "started_at": '{from: FIELD, format: "dd/MM/yyyy HH:mm:ss", zone: pbx}',
@@ -232,9 +234,9 @@ def _not_found(survey: Survey, missing: Sequence[str]) -> Iterator[str]:
         yield "  # Take the next line's # away, and write a field in place of FIELD:"
         yield f"  # {column}: {TO_WRITE[column]}"
     for column, text in survey.hints.items():
-        if column == "outcome":
+        if column in HINTED_COLUMNS:
             yield ""
-            yield from _comment(f"outcome: {text}.", "", "  ")
+            yield from _comment(f"{column}: {text}.", "", "  ")
 
 
 def _with_remark(line: str, remark: str) -> str:
