@@ -123,49 +123,6 @@ analyze rated_legs
 """
 
 CALLS = """
-create temporary table calls_of_legs on commit drop as
-select * from intermediate.int_legs__hypothetical_calls;
-
-update intermediate.int_legs__hypothetical as legs
-set call_id = calls_of_legs.call_id, is_phantom = calls_of_legs.is_phantom
-from calls_of_legs
-where legs.ticket_id = calls_of_legs.ticket_id
-"""
-
-#: A leg that is invoiced keeps what it was invoiced with, and only moves to another call.
-RATED_AFTER = """
-create temporary table legs_after on commit drop as
-select
-    legs.ticket_id,
-    calls_of_legs.call_id,
-    legs.direction,
-    legs.rating_state,
-    legs.talk_seconds,
-    legs.sale_amount,
-    legs.sale_currency,
-    legs.service_id,
-    legs.billing_month,
-    legs.is_billable,
-    invoice_calls.ticket_id is not null as is_invoiced
-from calls_of_legs
-left join billing.invoice_calls as invoice_calls
-    on calls_of_legs.ticket_id = invoice_calls.ticket_id
-inner join lateral (
-    select {columns} from marts.fct_call_legs as invoiced_legs
-    where invoiced_legs.ticket_id = invoice_calls.ticket_id
-    union all
-    select {columns} from rated_legs
-    where rated_legs.ticket_id = calls_of_legs.ticket_id and invoice_calls.ticket_id is null
-) as legs on true
-"""
-
-RATED = """
-create temporary table rated_legs on commit drop as
-select * from intermediate.int_legs__hypothetical_rated;
-create index on rated_legs (ticket_id)
-"""
-
-CALLS = """
 select
     (select count(distinct call_id) from touched_legs) as before_count,
     (select count(distinct call_id) from legs_after) as after_count
