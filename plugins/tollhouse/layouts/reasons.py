@@ -30,7 +30,7 @@ REJECTED: dict[str, Reason] = {
         "separator",
     ),
     "open_quotation_mark": Reason(
-        "a quotation mark is opened and not closed",
+        "a quotation mark is opened and not closed, or stands within a value",
         "`quote: none` where the source writes quotation marks as they come",
     ),
     "missing_header": Reason(
@@ -43,7 +43,7 @@ REJECTED: dict[str, Reason] = {
     ),
     "missing": Reason(
         "nothing stands in a field that every ticket needs: an instant, a direction, the talk time "
-        "of an answered call, the called number of an outgoing one, the currency of a charge",
+        "of an answered call, the called number of one that goes out, the currency of a charge",
         "lines that are no tickets, such as totals, belong to `ignore`; else `first_of` another "
         "field, or `otherwise`",
     ),
@@ -56,7 +56,10 @@ REJECTED: dict[str, Reason] = {
         "lines of another kind belong to `ignore`; the pattern stands for the whole line",
     ),
     "not_xml": Reason("it is no XML", "is the file whole, and in the `encoding`?"),
-    "not_json": Reason("it is no JSON object", "is the file whole, and is `list` right?"),
+    "not_json": Reason(
+        "it is no JSON object, or holds the character NUL",
+        "is the file whole, and is `list` right?",
+    ),
     "no_such_time": Reason(
         "the text is no instant of the `format`",
         "the order of day and month, two digits or four of the year; a field that may be empty "
@@ -71,7 +74,8 @@ REJECTED: dict[str, Reason] = {
         "add it, or say with `otherwise` what it stands for",
     ),
     "unknown_value": Reason(
-        "the text is no number where one is expected, or has control characters",
+        "the text is no number, currency or telephone number where one is expected, or no text at "
+        "all but an object or a list",
         "`decimal`, `thousands`, `empty_when`; or another field is meant",
     ),
     "value_too_long": Reason(
