@@ -280,6 +280,10 @@ def test_an_upgraded_model_changes_calls_and_prices_but_none_on_an_issued_invoic
         assert difference.prices.amounts() == {
             "EUR": (amount_before - amount, amount_after - amount)
         }
+        [(service_id,)] = rows(warehouse, "select distinct service_id from marts.fct_call_legs")
+        assert [tuple(row.values()) for row in difference.prices.payers] == [
+            (service_id, "EUR", 2, 2, amount_before - amount, amount_after - amount)
+        ]
         after = rows(warehouse, STAGED)
         assert [row for row in after if row[0] == invoiced] == [
             row for row in before if row[0] == invoiced

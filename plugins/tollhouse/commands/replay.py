@@ -30,6 +30,8 @@ from tollhouse.settings import load_settings
 #: So much of a ticket, or of a column, is shown.
 BODY_WIDTH = 120
 VALUE_WIDTH = 40
+#: So many services are shown whose legs or amounts change.
+MOST_PAYERS = 20
 
 STATE_COLUMNS = frozenset({"state", "state_reason", "state_field"})
 
@@ -200,12 +202,33 @@ def _print_prices(difference: Difference, console: Console) -> None:
     for currency, (before, after) in prices.amounts().items():
         table.add_row(f"price of rated legs, {currency}", _amount(before), _amount(after))
     console.print(table)
+    _print_payers(difference, console)
     for row in prices.late_legs:
         console.print(
             f"{row['billing_month']:%Y-%m} has issued invoices: {_count(row['leg_count'], 'leg')} "
             f"for {_amount(row['amount'])} {row['currency']} would stand on the next invoice, "
             "under previous periods."
         )
+
+
+def _print_payers(difference: Difference, console: Console) -> None:
+    payers = difference.prices.payers
+    if not payers:
+        return
+    numbers = ("Legs before", "Legs after", "Price before", "Price after")
+    table = _table("Who pays", *numbers, "Currency", right=numbers)
+    for row in payers[:MOST_PAYERS]:
+        table.add_row(
+            Text(printable(row["service_id"])),
+            f"{row['before_count']:,}",
+            f"{row['after_count']:,}",
+            _amount(row["before_amount"]),
+            _amount(row["after_amount"]),
+            row["currency"] or "",
+        )
+    console.print(table)
+    if len(payers) > MOST_PAYERS:
+        console.print(f"… and {_count(len(payers) - MOST_PAYERS, 'more service')}: --json has all.")
 
 
 def _print_invoiced(difference: Difference, console: Console) -> None:

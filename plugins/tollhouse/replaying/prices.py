@@ -151,6 +151,30 @@ group by direction, rating_state, sale_currency
 order by direction, rating_state, sale_currency
 """
 
+#: A layout that reads account codes or numbers otherwise moves calls from one customer to another
+#: though no price changes.
+PAYERS = """
+with both_sides as (
+    select true as is_before, service_id, sale_currency, sale_amount from touched_legs
+    union all
+    select false, service_id, sale_currency, sale_amount from legs_after
+),
+payers as (
+    select
+        service_id,
+        sale_currency as currency,
+        count(*) filter (where is_before) as before_count,
+        count(*) filter (where not is_before) as after_count,
+        coalesce(sum(sale_amount) filter (where is_before), 0) as before_amount,
+        coalesce(sum(sale_amount) filter (where not is_before), 0) as after_amount
+    from both_sides
+    group by service_id, sale_currency
+)
+select * from payers
+where before_count <> after_count or before_amount <> after_amount
+order by service_id, currency
+"""
+
 #: I4: what a replay brings into a month whose invoice is issued waits for the next invoice.
 LATE_LEGS = """
 select
@@ -211,6 +235,7 @@ class Prices:
         calls_before: calls that own a leg which changes, or may own one afterwards.
         calls_after: calls that these legs make afterwards.
         legs: a row per direction, rating state and currency: counts, talk seconds and amounts.
+        payers: a row per service and currency that gets other legs or other amounts.
         late_legs: a row per month with issued invoices: what comes on the next invoice (I4).
         invoiced_legs: a row per invoice: its legs that would be read otherwise, and stay (R22).
     """
@@ -218,6 +243,7 @@ class Prices:
     calls_before: int
     calls_after: int
     legs: list[Row]
+    payers: list[Row]
     late_legs: list[Row]
     invoiced_legs: list[Row]
 
@@ -255,11 +281,13 @@ def price_replay(connection: psycopg.Connection, replay_id: int) -> Prices:
     )))  # fmt: skip
     calls = _rows(connection, CALLS)[0]
     legs = _rows(connection, LEGS)
+    payers = _rows(connection, PAYERS)
     late_legs = _rows(connection, LATE_LEGS)
     return Prices(
         calls_before=calls["before_count"],
         calls_after=calls["after_count"],
         legs=legs,
+        payers=payers,
         late_legs=late_legs,
         invoiced_legs=_price_invoiced(connection, replay_id, names),
     )
