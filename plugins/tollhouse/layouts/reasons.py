@@ -21,8 +21,8 @@ class Reason:
 REJECTED: dict[str, Reason] = {
     "truncated": Reason(
         "it ends before its last field",
-        "was it cut on its way? Lines of another kind belong to `ignore`; of fixed columns the "
-        "last fields may be left out: `shortest_line`",
+        "was it cut on its way? Lines of another kind belong to `ignore`, by how they begin "
+        "(`starts_with`); of fixed columns the last fields may be left out: `shortest_line`",
     ),
     "too_many_values": Reason(
         "it has more values than there are fields",
