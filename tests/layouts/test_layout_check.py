@@ -107,11 +107,12 @@ def test_every_layout_is_listed_with_its_state_and_the_pbxs_that_it_reads(
     assert listed["broken"]["state"] == "broken"
     assert "columns.talk_seconds.format" in listed["broken"]["fault"]
 
-    (folder / "broken.yml").unlink()
+    (folder / "broken.yml").rename(folder / "broken.yaml")
     assert layout_list.run() == 0
-    said = capsys.readouterr().out
-    assert "template" in said
-    assert "not confirmed" in said
+    said = capsys.readouterr()
+    assert "template" in said.out
+    assert "not confirmed" in said.out
+    assert said.err == "broken.yaml is passed over: the file of a layout ends in .yml.\n"
 
 
 @pytest.mark.postgres

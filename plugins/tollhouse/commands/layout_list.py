@@ -60,10 +60,13 @@ def run(*, as_json: bool = False) -> int:
         sys.stdout.write("\n")
     else:
         _show(report_console(), settings, listed)
-    if unknown:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            Text(f"Which PBXs they read is not known: {printable(unknown)}")
-        )
+    remarks = [f"Which PBXs they read is not known: {unknown}"] if unknown else []
+    remarks += [
+        f"{name} is passed over: the file of a layout ends in .yml."
+        for name in _named_otherwise(settings)
+    ]
+    for remark in remarks:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(printable(remark)))
     return 1 if any(layout.state == "broken" for layout in listed) else 0
 
 
@@ -74,6 +77,17 @@ def listed_layouts(settings: Settings, pbxs: list[Pbx]) -> list[ListedLayout]:
         _listed(layout, tuple(pbx_id for pbx_id, read in read_by.items() if read == layout_id))
         for layout_id, layout in layouts(settings.layouts_folder).items()
     ]
+
+
+def _named_otherwise(settings: Settings) -> list[str]:
+    """Return files that were meant as layouts, and are none for the end of their name."""
+    if not settings.layouts_folder.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in settings.layouts_folder.iterdir()
+        if path.suffix.lower() in (".yaml", ".yml") and path.suffix != ".yml"
+    )
 
 
 def _listed(layout: Layout | BrokenLayout, pbx_ids: tuple[str, ...]) -> ListedLayout:

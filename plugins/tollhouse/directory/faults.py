@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+#: So many faults that differ in their line alone are told each.
+MOST_ALIKE = 3
 
 
 @dataclass(frozen=True)
@@ -35,5 +38,19 @@ class DirectoryError(Exception):
         count = f"{len(self.faults)} fault{'s' if len(self.faults) > 1 else ''}"
         super().__init__(
             f"The directory cannot be loaded, {count}:\n"
-            + "\n".join(f"  {fault}" for fault in self.faults)
+            + "\n".join(f"  {line}" for line in _told(self.faults))
         )
+
+
+def _told(faults: Sequence[Fault]) -> Iterator[str]:
+    """Yield a line per fault; of those that differ in their line alone only the first ones.
+
+    An entry that was taken out of pbx.yml leaves a row per extension behind.
+    """
+    alike: dict[Fault, list[Fault]] = {}
+    for fault in faults:
+        alike.setdefault(replace(fault, line=None), []).append(fault)
+    for same in alike.values():
+        yield from map(str, same[:MOST_ALIKE])
+        if len(same) > MOST_ALIKE:
+            yield f"... and so in {len(same) - MOST_ALIKE} more lines of {same[0].file}."
