@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.conftest import Cluster
+from tests.layouts.compiled import FIELDS, layout_with
 from tests.layouts.read_fields import Fields, read_fields
 from tests.layouts.test_xml_document import Document, Writer, document_of, local_name
+from tollhouse.layouts.compiling import compile_tickets
+from tollhouse.layouts.rendering import plain_sql
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture(scope="module")
-def connection(cluster: Cluster) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(cluster.postgres.superuser_url(), autocommit=True) as connection:
-        yield connection
 
 
 def fields_of(
@@ -135,3 +130,13 @@ def content_of(element: Document) -> list[dict[str, Any]]:
 def text_of(element: Document) -> str:
     """Return all text within an element."""
     return "".join(text_of(part) if "<" in part else part["="] for part in content_of(element))
+
+
+def test_xml_is_read_on_every_processor(connection: psycopg.Connection) -> None:
+    layout = layout_with(
+        tickets={"kind": "xml", "element": "c", "fields": {name: name for name in FIELDS}}
+    )
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local debug_parallel_query = on")
+        plan = connection.execute(f"explain {plain_sql(compile_tickets(layout))}".encode())
+        assert "Gather" in str(plan.fetchall())

@@ -1,7 +1,7 @@
 """Fields that stand in XML: paths to elements and attributes.
 
-The macro xml_document() makes jsonb of an element, in which its children stand in a list, each
-under its own name, and an attribute under its name with @ before it.
+The function raw.xml_document() makes jsonb of an element, in which its children stand in a list,
+each under its own name, and an attribute under its name with @ before it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def field_steps(tickets: XmlTickets, columns: Mapping[str, str]) -> FieldSteps:
         for name, column in columns.items()
     }
     fields = {
-        column: f"nullif(btrim({{{{ xml_value('{column}_found') }}}}, {BLANKS}), '')"
+        column: f"nullif(btrim(raw.xml_value({column}_found), {BLANKS}), '')"
         for column in columns.values()
     }
     return FieldSteps(
         steps=(
-            step_of("documents", "tickets", {"document": "{{ xml_document('body') }}"}),
+            step_of("documents", "tickets", {"document": "raw.xml_document(body)"}),
             step_of("finds", "documents", found),
             step_of("fields", "finds", fields),
         ),
