@@ -105,6 +105,18 @@ def test_a_stream_ends_at_what_was_spooled(check: Check, tmp_path: Path) -> None
     assert found(report, "parsed") == "3 of the last 3 can be read"
 
 
+@pytest.mark.postgres
+def test_tickets_of_a_layout_that_is_not_confirmed_wait(check: Check, tmp_path: Path) -> None:
+    drop = tmp_path / "var" / "drop"
+    drop.mkdir(parents=True)
+    (drop / "tickets.txt").write_text("TEL;02/11/26;09:12:33;4210;0261910099\n")
+    report = check("alcatel_4200", "dropped_files", folder="drop")
+    assert found(report, "parsed") == "0 of the last 1 can be read; rejected: layout_not_confirmed"
+    assert report.is_ok
+    assert "Every ticket is kept and waits" in remedy(report, "parsed")
+    assert "tollhouse layout check alcatel_4200 FILE" in remedy(report, "parsed")
+
+
 def test_a_stream_without_a_port_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "title: A box\ntickets: {kind: delimited, fields: [a, b]}\n"
     use_layouts(monkeypatch, tmp_path / "layouts", declared=text)

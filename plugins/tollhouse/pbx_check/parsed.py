@@ -45,6 +45,15 @@ def _summary(parsed: list[ParsedTicket], layout_id: str | None) -> Step:
     if not rejected:
         return Step("parsed", "ok", found)
     reasons = sorted({str(ticket.columns["state_reason"]) for ticket in rejected})
+    if layout_id is not None and reasons == ["layout_not_confirmed"]:
+        return Step(
+            "parsed",
+            "warning",
+            f"{found}; rejected: layout_not_confirmed",
+            "Every ticket is kept and waits. Fill the layout in, hold it against a file with "
+            f"`tollhouse layout check {layout_id} FILE`, write `confirmed: true`, then `tollhouse "
+            "replay` reads what was kept.",
+        )
     if layout_id is None:
         look_at = "the options in the set-up guide (docs/pbx.md) and with the entry's settings."
     else:
