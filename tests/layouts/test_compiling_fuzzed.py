@@ -59,10 +59,11 @@ class Fuzz:
 
     def source(self) -> dict[str, Any]:
         names = [self.field() for _ in range(self.draw.choice([1, 1, 2]))]
-        found: dict[str, Any] = {self.draw.choice(["from", "first_of"]): names}
+        key = self.draw.choice(["from", "first_of"])
+        found: dict[str, Any] = {key: names}
         if self.often(0.3):
             found["empty_when"] = self.texts()
-        if self.often(0.2):
+        if key == "from" and len(names) > 1 and self.often():
             found["join"] = self.text()
         return found
 
@@ -92,9 +93,9 @@ class Fuzz:
         reading = self.source() | {"format": self.draw.choice(DURATIONS)}
         if self.often(0.2):
             reading["minus"] = self.field()
-        if self.often(0.1):
-            reading = {"between": self.draw.sample(INSTANTS, 2)}
-        return reading | ({"decimal": ","} if self.often(0.3) else {})
+        if self.often(0.3):
+            reading["decimal"] = ","
+        return {"between": self.draw.sample(INSTANTS, 2)} if self.often(0.1) else reading
 
     def number(self) -> dict[str, Any]:
         return self.source() | {

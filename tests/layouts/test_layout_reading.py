@@ -71,6 +71,26 @@ FAULTS: list[tuple[str, str, int, str, str]] = [
         16,
         "columns.pulses.divide_by", "1, 10, 100",
     ),
+    (
+        "called, note]\n", "called, note]\n  ignore: [{all: []}]\n", 7, "tickets.ignore.0.all",
+        "must not be empty",
+    ),
+    (
+        "format: seconds}", "format: seconds, join: x}", 12, "columns.talk_seconds.join",
+        "no effect here: it stands between the texts",
+    ),
+    (
+        "{from: seconds, format: seconds}", "{value: 5, minus: note}", 12,
+        "columns.talk_seconds.minus", "no effect here: no field is read",
+    ),
+    (
+        "{value: outgoing}", "{value: outgoing, empty_when: x}", 13,
+        "columns.direction.empty_when", "no effect here",
+    ),
+    (
+        "{value: outgoing}", "{value: outgoing, lookup: {x: incoming}}", 13,
+        "columns.direction.lookup", "no effect here: constants stay as they are",
+    ),
     ("tickets:\n", "tickets: &a\n", 0, "", ""),
     ("title: A", "layout_id: x\ntitle: A", 1, "layout_id", "is the name of the file"),
     ("title: A carrier", "title: [A carrier", 2, "", "is not YAML"),

@@ -338,7 +338,7 @@ def test_an_interval_is_asked_for_by_its_ends(cloud: Cloud) -> None:
 
 
 def test_an_api_that_knows_no_interval_refuses_one(cloud: Cloud, declare: Declare) -> None:
-    declare(API.replace("    from_parameter: from\n", ""))
+    declare(API.replace("    from_parameter: from\n    to_parameter: to\n", ""))
     cloud.pbx = pbx_of("declared", retry_seconds=0)
     with pytest.raises(
         SourceError, match=r"cannot be asked for a stretch of time.*set IDLAST back"
@@ -354,7 +354,7 @@ def test_an_api_that_knows_no_interval_refuses_one(cloud: Cloud, declare: Declar
         ({"key": "number"}, "none of 1 items of .* has a whole number under 'number'"),
         ({"after_parameter": "since"}, "id 1 came though ids above 3 were asked for"),
         ({"parameters": {"order": "date"}}, "400 to GET /v2/calls.*order must be id"),
-        ({"path": "no path"}, "settings.path: String should match pattern"),
+        ({"path": "no path"}, "settings.path must match pattern"),
     ],
 )
 def test_what_an_entry_says_otherwise_is_taken_and_its_faults_are_told(
@@ -381,7 +381,7 @@ def test_a_layout_without_collection_leaves_it_to_the_entry(cloud: Cloud, declar
         )
 
     cloud.pbx = entry()
-    with pytest.raises(SourceError, match=r"settings\.path: Field required; settings\.key"):
+    with pytest.raises(SourceError, match=r"settings\.path is missing; settings\.key"):
         cloud.pull()
     said = {"path": "/v2/calls", "list": "data.calls", "key": "id", "after_parameter": "after"}
     cloud.pbx = entry(**said, parameters={"order": "id"})

@@ -25,6 +25,7 @@ WORDS = {
     "string_type": "must be a text",
     "tuple_type": "must be a list",
     "list_type": "must be a list",
+    "too_short": "must not be empty",
     "dict_type": "must hold keys and values",
     "model_type": "must hold keys and values",
     "model_attributes_type": "must hold keys and values",

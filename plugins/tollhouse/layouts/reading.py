@@ -9,10 +9,9 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from tollhouse.layouts.declaration import Layout
-from tollhouse.layouts.declaration.faults import KeyFaultError
+from tollhouse.layouts.declaration.faults import location_of
 from tollhouse.layouts.fault_words import words_of
 
 LARGEST_FILE_BYTES = 512 * 1024
@@ -71,11 +70,16 @@ def read_layout(path: Path) -> Layout:
         raise LayoutError(path, faults) from error
 
 
+def line_of_key(path: Path, *place: str) -> int:
+    """Return the line of a key of a layout that was read; 1 where the file does not have it."""
+    return _read_yaml(path)[1].get(place, 1)
+
+
 def _faults(
     error: ValidationError, lines: dict[tuple[str | int, ...], int]
 ) -> Iterator[LayoutFault]:
     for fault in error.errors(include_url=False):
-        place, line = _place(_location(fault), lines)
+        place, line = _place(location_of(fault), lines)
         if fault["type"] == "missing":
             place = (*place, fault["loc"][-1])
         # A whole mapping says nothing more than its key.
@@ -87,15 +91,6 @@ def _faults(
         if fault["type"] in ("missing", "extra_forbidden"):
             shown = None
         yield LayoutFault(line, ".".join(map(str, place)), words_of(fault), shown)
-
-
-def _location(fault: ErrorDetails) -> tuple[str | int, ...]:
-    """Return where a fault is, down to the key that a check of a whole mapping found."""
-    location = fault["loc"]
-    if fault["type"] == "union_tag_invalid":
-        return (*location, "kind")
-    error = fault.get("ctx", {}).get("error")
-    return (*location, *error.place) if isinstance(error, KeyFaultError) else location
 
 
 def _place(

@@ -97,7 +97,9 @@ REJECTED: dict[str, Reason] = {
         "its layout does not hold", "`tollhouse layout list` names the fault; then replay"
     ),
     "layout_missing": Reason(
-        "the file of its layout is gone", "put it back, or let the entry name another; then replay"
+        "the file of its layout is gone",
+        "put it back; where the model is a built-in one the entry may name another layout; then "
+        "replay",
     ),
 }
 

@@ -21,6 +21,7 @@ from tollhouse.layouts.declaration.conditions import (
     Text,
     as_list,
 )
+from tollhouse.layouts.declaration.faults import KeyFaultError
 from tollhouse.layouts.declaration.json_paths import json_path
 from tollhouse.layouts.declaration.tickets import (
     DelimitedTickets,
@@ -104,6 +105,19 @@ class ApiCollection(Declared):
         if value:
             json_path(value)
         return value
+
+    @model_validator(mode="after")
+    def _asked_for_as_it_can_be(self) -> Self:
+        if "page_rows" in self.model_fields_set and self.size_parameter is None:
+            raise KeyFaultError(
+                ("page_rows",), "has no effect here: no `size_parameter` tells the server of it"
+            )
+        if (self.from_parameter is None) != (self.to_parameter is None):
+            raise KeyFaultError(
+                ("from_parameter" if self.from_parameter is not None else "to_parameter",),
+                "`from_parameter` and `to_parameter` come together: an interval has two ends",
+            )
+        return self
 
 
 class Collection(Declared):

@@ -74,12 +74,7 @@ class Columns(Declared):
                 raise KeyFaultError(
                     (name,), f"{name} is one of {', '.join(words)}, never {unknown[0]!r}"
                 )
-            reads_raw_text = (
-                reading.from_
-                or reading.first_of
-                or any(case.from_ is not None for case in reading.cases)
-            )
-            if reads_raw_text and not reading.lookup:
+            if reading.reads_field and not reading.lookup:
                 raise KeyFaultError(
                     (name,), f"{name} needs `lookup`: what each text of its field stands for"
                 )

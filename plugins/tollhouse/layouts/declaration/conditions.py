@@ -44,8 +44,15 @@ def as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-FieldNames = Annotated[tuple[FieldName, ...], BeforeValidator(as_list), Field(max_length=20)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(as_list), Field(max_length=MOST_CODES)]
+FieldNames = Annotated[
+    tuple[FieldName, ...], BeforeValidator(as_list), Field(min_length=1, max_length=20)
+]
+Texts = Annotated[
+    tuple[Text, ...], BeforeValidator(as_list), Field(min_length=1, max_length=MOST_CODES)
+]
+
+
+Conditions = Annotated[tuple["Condition", ...], Field(min_length=1, max_length=20)]
 
 
 class Declared(BaseModel):
@@ -79,9 +86,9 @@ class Condition(Declared):
     matches: Text | None = None
     above: Annotated[float, Field(allow_inf_nan=False)] | None = None
     below: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    all_: tuple[Condition, ...] | None = Field(default=None, alias="all", max_length=20)
-    any_: tuple[Condition, ...] | None = Field(default=None, alias="any", max_length=20)
-    none_: tuple[Condition, ...] | None = Field(default=None, alias="none", max_length=20)
+    all_: Conditions | None = Field(default=None, alias="all")
+    any_: Conditions | None = Field(default=None, alias="any")
+    none_: Conditions | None = Field(default=None, alias="none")
 
     @field_validator("matches")
     @classmethod

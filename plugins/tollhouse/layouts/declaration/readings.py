@@ -17,9 +17,12 @@ from tollhouse.layouts.declaration.conditions import (
     Text,
     Texts,
 )
+from tollhouse.layouts.declaration.faults import KeyFaultError
 
 DurationFormat = Literal["seconds", "milliseconds", "minutes", "hh:mm:ss", "mm:ss", "m'ss"]
 InstantName = Literal["started_at", "answered_at", "ended_at"]
+#: What is done to the text of a field.
+KEYS_OF_TEXTS = ("extract", "after", "before", "strip_prefix", "remove", "lookup")
 INSTANTS: tuple[InstantName, ...] = ("started_at", "answered_at", "ended_at")
 
 
@@ -42,7 +45,21 @@ class Source(Declared):
     def _one_source(self) -> Self:
         if self.from_ and self.first_of:
             raise ValueError("a column comes from `from` or from `first_of`, not from both")
+        if len(self.from_) < 2:
+            self._refuse_idle("join", "it stands between the texts of several fields of `from`")
+        if not self.has_source:
+            self._refuse_idle("empty_when", "it is about the text of `from` or `first_of`")
         return self
+
+    @property
+    def has_source(self) -> bool:
+        """Whether it begins with the text of a field."""
+        return bool(self.from_ or self.first_of)
+
+    def _refuse_idle(self, key: str, reason: str) -> None:
+        """Refuse a key that was written and would have no effect: somebody expects one of it."""
+        if key in self.model_fields_set:
+            raise KeyFaultError((key,), f"has no effect here: {reason}")
 
     def field_names(self) -> Iterator[str]:
         """Yield the fields that it reads."""
@@ -113,12 +130,19 @@ class TextReading(Source):
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
-        has_source = bool(self.from_ or self.first_of)
-        if has_source and self.value is not None:
+        if self.has_source and self.value is not None:
             raise ValueError("`value` is a constant and stands without `from` and `first_of`")
-        if not has_source and self.value is None and not self.cases:
+        if not self.has_source and self.value is None and not self.cases:
             raise ValueError("it comes from nowhere: say `from`, `first_of`, `cases` or `value`")
+        if not self.reads_field:
+            for key in KEYS_OF_TEXTS:
+                self._refuse_idle(key, "constants stay as they are")
         return self
+
+    @property
+    def reads_field(self) -> bool:
+        """Whether the text of a field can come out of it, and not only constants."""
+        return self.has_source or any(case.from_ is not None for case in self.cases)
 
     def field_names(self) -> Iterator[str]:
         """Yield the fields that it reads, those of its conditions included."""
@@ -166,7 +190,7 @@ class TimeReading(Source):
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
-        if not self.from_ and not self.first_of:
+        if not self.has_source:
             raise ValueError("it comes from nowhere: say `from` or `first_of`")
         return self
 
@@ -199,10 +223,12 @@ class DurationReading(Source):
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
-        sources = [bool(self.from_ or self.first_of), self.between is not None]
-        sources.append(self.value is not None)
+        sources = (self.has_source, self.between is not None, self.value is not None)
         if sum(sources) != 1:
             raise ValueError("it comes from `from`, `first_of`, `between` or `value`, one of them")
+        if not self.has_source:
+            for key in ("format", "decimal", "minus"):
+                self._refuse_idle(key, "no field is read")
         return self
 
     def field_names(self) -> Iterator[str]:
@@ -234,8 +260,11 @@ class NumberReading(Source):
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
-        if (self.value is not None) == bool(self.from_ or self.first_of):
+        if (self.value is not None) == self.has_source:
             raise ValueError("it comes from `from`, `first_of` or `value`, one of them")
+        if not self.has_source:
+            for key in ("decimal", "thousands", "divide_by"):
+                self._refuse_idle(key, "no field is read")
         if self.thousands == self.decimal:
             raise ValueError("`thousands` and `decimal` are the same sign")
         return self
@@ -256,10 +285,9 @@ class FlagReading(Source):
 
     @model_validator(mode="after")
     def _from_somewhere(self) -> Self:
-        has_source = bool(self.from_ or self.first_of)
-        if [has_source, self.when is not None, self.value is not None].count(True) != 1:
+        if [self.has_source, self.when is not None, self.value is not None].count(True) != 1:
             raise ValueError("it comes from `from`, `first_of`, `when` or `value`, one of them")
-        if has_source != bool(self.true_when):
+        if self.has_source != bool(self.true_when):
             raise ValueError("`true_when` lists the texts of its field that mean true")
         return self
 

@@ -17,7 +17,9 @@ from tollhouse.installed_pbxs import Pbx
 from tollhouse.json_items import CutShortError, NoListError, items_at, loaded
 from tollhouse.landing import says_the_same
 from tollhouse.layouts.declaration.collection import ApiCollection
+from tollhouse.layouts.declaration.faults import location_of
 from tollhouse.layouts.declaration.json_paths import json_path
+from tollhouse.layouts.fault_words import words_of
 from tollhouse.transports import Interval, SourceError
 from tollhouse.transports.http_api.client import Answer, Ask, HttpsClient, cut_short, no_json
 from tollhouse.transports.http_api.entry_settings import ids_read_again, rows_of_page
@@ -227,7 +229,7 @@ def declared_api(pbx: Pbx) -> ApiCollection:
         return ApiCollection.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(
-            f"settings.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            f"settings.{'.'.join(map(str, location_of(fault)))} {words_of(fault)}"
             for fault in error.errors(include_url=False)
         )
         raise SourceError(
