@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.layouts.declared import BROKEN, CARRIER, use_layouts
+from tests.layouts.declared import A5000, BROKEN, CARRIER, use_layouts
 from tollhouse.commands import layout_check, layout_list, parse
 from tollhouse.parsing import ParsingError
 from tollhouse.settings import Settings, load_settings
@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         tmp_path / "layouts",
         carrier=CARRIER,
         broken=BROKEN,
-        template=CARRIER.replace("confirmed: true", "model: aastra_a5000"),
+        template=A5000.replace("confirmed: true\n", ""),
     )
 
 

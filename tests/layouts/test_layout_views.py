@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.layouts.declared import BROKEN, CARRIER, declare
+from tests.layouts.declared import A5000, BROKEN, CARRIER, declare
 from tollhouse.layouts.dbt_project import (
     generated_models,
     is_written,
@@ -38,14 +38,13 @@ def groups(folder: Path, *, refused: tuple[str, ...] = ()) -> dict[str, LayoutsO
 
 
 def test_each_model_gets_the_layouts_that_read_it(tmp_path: Path) -> None:
-    a5000 = CARRIER.replace("confirmed: true", "model: aastra_a5000\nconfirmed: true")
     folder = declare(
         tmp_path / "layouts",
         north=CARRIER,
         south=BROKEN,
         west=CARRIER.replace("confirmed: true", "confirmed: false"),
         refused_one=CARRIER,
-        a5000_v9=a5000,
+        a5000_v9=A5000,
         # Which model it reads is not known: any entry may name it.
         no_yaml="{",
     )

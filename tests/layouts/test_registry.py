@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.installed import MemoryWatermark
-from tests.layouts.declared import BROKEN, CARRIER, declare, use_layouts
+from tests.layouts.declared import A5000, BROKEN, CARRIER, declare, use_layouts
 from tollhouse.collector.stream_settings import StreamSettingsError, stream_settings
 from tollhouse.extraction import RunContext, extract
 from tollhouse.installed_pbxs import BrokenLayoutError, Pbx, PbxFileError, load_pbxs
@@ -20,8 +20,6 @@ from tollhouse.parsing import ParsingError, known_model
 from tollhouse.pbx import models
 from tollhouse.pbx_check import check_pbx
 from tollhouse.settings import load_settings
-
-A5000 = CARRIER.replace("confirmed: true", "model: aastra_a5000\nconfirmed: true")
 
 Folder = Path
 
@@ -93,8 +91,20 @@ def test_a_file_that_was_edited_is_read_again(folder: Folder) -> None:
         ("no_such", A5000.replace("aastra_a5000", "no_such_pbx"), "no model that is read by"),
         ("md_evolution", A5000, "the model md_evolution is there"),
         ("North-Carrier", CARRIER, "small letters, digits and _"),
+        (
+            "a5000_v9", A5000.replace("columns:", "collection: {dropped_files: }\ncolumns:"),
+            "line 8, collection: has no effect here: the model aastra_a5000 says by what",
+        ),
+        (
+            "a5000_v9", A5000.replace("  fields:", "  encoding: cp850\n  header: true\n  fields:"),
+            "line 7, tickets.encoding: has no effect here: the model aastra_a5000 decodes",
+        ),
+        (
+            "a5000_v9", A5000.replace("  fields:", "  header: true\n  fields:"),
+            "line 7, tickets.header: has no effect here: the model aastra_a5000 says what stands",
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_layout_takes_no_name_and_no_model_that_is_not_its_to_take(
     tmp_path: Path, layout_id: str, text: str, said: str
 ) -> None:

@@ -34,9 +34,8 @@ from tollhouse.layouts.trial import (
     model_on_trial,
     selects_of,
     settings_on_trial,
-    try_file,
 )
-from tollhouse.parsing import AssumedPbx, ParsingError, StagingSelects
+from tollhouse.parsing import AssumedPbx, ParsingError, StagingSelects, parse_file
 from tollhouse.settings import Settings, load_settings
 
 REJECTED_SOMETHING, DOES_NOT_HOLD = 1, 2
@@ -131,7 +130,7 @@ def _try(
     try:
         with path.open("rb") as file, contents(file, path.name) as streams:
             for ticket in chain.from_iterable(
-                try_file(connection, assumed, selects, stream) for stream in streams
+                parse_file(connection, assumed, stream, selects=selects) for stream in streams
             ):
                 findings.add(name, ticket)
     except (DecompressionError, OSError) as error:

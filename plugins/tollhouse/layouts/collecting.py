@@ -15,6 +15,7 @@ from tollhouse.layouts.declaration.tickets import (
     JsonTickets,
     LinesOfTickets,
     Tickets,
+    TicketsOfAnyKind,
     XmlTickets,
 )
 from tollhouse.layouts.guides import guide_of
@@ -42,7 +43,7 @@ def model_of(layout: Layout) -> Model:
         title=layout.title,
         transports=transports,
         framing=framing_of(layout.tickets),
-        encoding=PYTHON_NAMES.get(layout.tickets.encoding, layout.tickets.encoding),
+        encoding=python_encoding(layout.tickets),
         stream=_stream_of(layout) if "spooled_stream" in transports else None,
         table=_table_of(layout) if "sql_table" in transports else None,
         api=_api_of(layout) if "http_api" in transports else None,
@@ -50,6 +51,11 @@ def model_of(layout: Layout) -> Model:
         remote_files=remote_files,
         guide=guide_of(layout),
     )
+
+
+def python_encoding(tickets: TicketsOfAnyKind) -> str:
+    """Return the encoding of tickets by the name that models have it by."""
+    return PYTHON_NAMES.get(tickets.encoding, tickets.encoding)
 
 
 def framing_of(tickets: Tickets) -> Framing:

@@ -8,7 +8,7 @@ weeks sees what was edited.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from tollhouse.layouts.built_in_models import faults_of_model
 from tollhouse.layouts.collecting import model_of
 from tollhouse.layouts.compiling import compile_fields, compile_tickets
 from tollhouse.layouts.dbt_project import generated_models
@@ -65,18 +66,13 @@ _read: dict[Path, tuple[tuple[int, int, int], Layout | BrokenLayout]] = {}
 def layouts(folder: Path | None = None) -> dict[str, Layout | BrokenLayout]:
     """Return the layouts of a folder, by default the installation's, by id and in order of it."""
     folder = folder or load_settings().layouts_folder
-    return {path.stem: _layout_of(path) for path in sorted(folder.glob("*.yml"))}
+    return {path.stem: layout_at(path) for path in sorted(folder.glob("*.yml"))}
 
 
 def find_layout(layout_id: str) -> Layout | BrokenLayout | None:
     """Return a layout of the installation; None where there is none of that id."""
     path = load_settings().layouts_folder / f"{layout_id}.yml"
-    return _layout_of(path) if LAYOUT_ID.fullmatch(layout_id) and path.exists() else None
-
-
-def layout_at(path: Path) -> Layout | BrokenLayout:
-    """Return the layout of a file, wherever it lies."""
-    return _layout_of(path)
+    return layout_at(path) if LAYOUT_ID.fullmatch(layout_id) and path.exists() else None
 
 
 def gone_layout(layout_id: str) -> BrokenLayout:
@@ -143,7 +139,8 @@ def _model_of_broken(layout: BrokenLayout) -> Model:
     )
 
 
-def _layout_of(path: Path) -> Layout | BrokenLayout:
+def layout_at(path: Path) -> Layout | BrokenLayout:
+    """Return the layout of a file, wherever it lies; read again only where that has changed."""
     try:
         state = path.stat()
     except OSError:
@@ -159,7 +156,7 @@ def _layout_of(path: Path) -> Layout | BrokenLayout:
 def _checked(path: Path) -> Layout | BrokenLayout:
     try:
         layout = read_layout(path)
-        if faults := list(_faults_of_model(path, layout)):
+        if faults := list(faults_of_model(path, layout)):
             raise LayoutError(path, faults)
         _compile(path, layout)
     except LayoutError as error:
@@ -176,22 +173,6 @@ def _compile(path: Path, layout: Layout) -> None:
         compile_fields(layout)
     except ValueError as error:
         raise LayoutError(path, [LayoutFault(1, "", str(error))]) from error
-
-
-def _faults_of_model(path: Path, layout: Layout) -> Iterator[LayoutFault]:
-    built_in = models().get(layout.model_id)
-    readable = ", ".join(model.model_id for model in models().values() if model.read_by_layout)
-    if layout.model is not None and (built_in is None or not built_in.read_by_layout):
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        line = next((n for n, text in enumerate(lines, start=1) if text.startswith("model:")), 1)
-        problem = f"is no model that is read by layouts; these are: {readable}"
-        yield LayoutFault(line, "model", problem, layout.model)
-    elif layout.layout_id in models() and layout.model_id != layout.layout_id:
-        yield LayoutFault(1, "", f"the model {layout.layout_id} is there: choose another file name")
-    elif layout.model is None and built_in is not None and not built_in.read_by_layout:
-        yield LayoutFault(
-            1, "", f"the model {layout.layout_id} has SQL of its own: choose another file name"
-        )
 
 
 def _top_keys(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any
 
 import psycopg
 
@@ -18,7 +18,7 @@ from tollhouse.layouts.compiling import compile_fields, compile_tickets
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.registry import find_layout, layout_read_by
 from tollhouse.layouts.rendering import plain_sql
-from tollhouse.parsing import AssumedPbx, ParsedTicket, StagingSelects, parse_file
+from tollhouse.parsing import StagingSelects
 from tollhouse.pbx import Model, models
 from tollhouse.settings import Settings, SettingsError
 from tollhouse.warehouse import LOADER, WarehouseError, connect
@@ -60,27 +60,6 @@ def selects_of_model(model_id: str, settings: Mapping[str, Any]) -> StagingSelec
     if not isinstance(layout, Layout) or layout.model_id != model_id:
         return None
     return StagingSelects(plain_sql(compile_tickets(layout)), plain_sql(compile_fields(layout)))
-
-
-def try_file(
-    connection: psycopg.Connection,
-    assumed: AssumedPbx,
-    selects: StagingSelects,
-    stream: BinaryIO,
-) -> Iterator[ParsedTicket]:
-    """Yield the tickets of a file, in order, as a layout reads them; nothing is kept.
-
-    Args:
-        connection: as the role tollhouse_loader, in UTC and in autocommit mode; of a warehouse that
-            has the migrations, with or without staging views.
-        assumed: the pbx they are taken to come from, whose model is that of ``model_on_trial``.
-        selects: see ``selects_of``.
-        stream: the file, opened in binary mode.
-
-    Raises:
-        ParsingError: a setting of the pbx does not hold.
-    """
-    yield from parse_file(connection, assumed, stream, selects=selects)
 
 
 @contextmanager
