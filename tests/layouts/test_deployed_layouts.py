@@ -11,12 +11,15 @@ from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from psycopg.types.json import Jsonb
 
-from tests.layouts.declared import BROKEN, CARRIER, declare
+from tests.layouts.declared import A5000, BROKEN, CARRIER, declare
 from tests.test_staging_contract import explain, nodes, reads_raw_tickets
 from tollhouse.building import build, deploy_changed_layouts
+from tollhouse.layouts.compiling import compile_tickets
 from tollhouse.layouts.dbt_project import generated_models
+from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.deployment import have_changed
 from tollhouse.layouts.rendering import plain_sql
 from tollhouse.layouts.trying import problem_of
@@ -31,8 +34,6 @@ RECEIVED_AT = datetime(2026, 11, 1, 8, tzinfo=UTC)
 LINE = "R{number};2026-10-01 10:00:0{number};60;0199001000;0199001234;a note"
 
 DAMAGED = "R9;2026-10-01 10:00:09;sixty;0199001000;0199001234;a note"
-
-A5000 = CARRIER.replace("confirmed: true", "model: aastra_a5000\nconfirmed: true")
 
 #: How each row of raw is read: pbx, model, state, reason, and how often.
 STATES = """
@@ -211,7 +212,7 @@ def test_each_row_of_a_model_with_several_layouts_is_read_once(
     without_own = LayoutsOfModel(
         "aastra_a5000",
         is_built_in=True,
-        tickets={name: rejected_by(name) for name in ("v1", "v2")},
+        tickets={name: read_by(name) for name in ("v1", "v2")},
         broken=["v3"],
     )
     assert readings(declared, without_own) == [
@@ -223,29 +224,31 @@ def test_each_row_of_a_model_with_several_layouts_is_read_once(
         ("f", "layout_missing", 2),
     ]
 
-    own = {"aastra_a5000": rejected_by("own")}
+    own = {"aastra_a5000": read_by("aastra_a5000")}
     with_own = replace(without_own, tickets={**without_own.tickets, **own})
     assert readings(declared, with_own) == [
         ("a", "v1", 2),
         ("b", "v2", 2),
         ("c", "layout_broken", 2),
-        ("d", "own", 2),
-        ("e", "own", 2),
+        ("d", "aastra_a5000", 2),
+        ("e", "aastra_a5000", 2),
         ("f", "layout_missing", 2),
     ]
 
 
-def rejected_by(reason: str) -> str:
-    """Return SQL that reads every ticket of a model, and rejects it with this reason."""
-    nothing_reads_it = tickets_view(LayoutsOfModel("aastra_a5000"))
-    return nothing_reads_it.replace("layout_not_confirmed", reason)
+def read_by(layout_id: str) -> str:
+    """Return the SQL of a layout that writes its id into each ticket."""
+    text = f"{A5000}  group_name: {{value: {layout_id}}}\n"
+    layout = Layout.model_validate({**yaml.safe_load(text), "layout_id": layout_id})
+    return compile_tickets(layout)
 
 
 def readings(settings: Settings, layouts: LayoutsOfModel) -> list[tuple[Any, ...]]:
     view = plain_sql(tickets_view(layouts))
     return rows(
         settings,
-        f"select pbx_id, state_reason, count(*) from ({view}) as tickets group by 1, 2 order by 1",
+        "select pbx_id, coalesce(state_reason, group_name), count(*) "
+        f"from ({view}) as tickets group by 1, 2 order by 1",
     )
 
 

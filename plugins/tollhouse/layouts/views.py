@@ -104,35 +104,30 @@ def files_of_model(layouts: LayoutsOfModel, contract: Path) -> dict[str, str]:
 def tickets_view(layouts: LayoutsOfModel) -> str:
     """Return the view of a model's tickets: each row of raw once."""
     if layouts.tickets and not layouts.is_built_in:
-        return _view(layouts.tickets.values(), ["select * from part_1"])
-    arms = _arms(layouts, layouts.tickets)
-    rest = f"select * from part_{len(arms) + 1}"  # noqa: S608 - a number
-    if arms:
-        rest += f"\nwhere {_is_read_by(layouts, layouts.tickets, negated=True)}"
-    return _view([*layouts.tickets.values(), _captured(layouts)], [*arms, rest])
+        return _view(layouts.tickets.values())
+    is_unread = _is_read_by(layouts, layouts.tickets, negated=True) if layouts.tickets else None
+    return _view([*layouts.tickets.values(), _captured(layouts)], last_condition=is_unread)
 
 
 def fields_view(layouts: LayoutsOfModel) -> str:
     """Return the view of the fields of a model's tickets, as far as a layout takes them apart."""
-    if not layouts.fields:
-        return _view([NO_FIELDS], ["select * from part_1"])
-    if not layouts.is_built_in:
-        return _view(layouts.fields.values(), ["select * from part_1"])
-    return _view(layouts.fields.values(), _arms(layouts, layouts.fields))
+    return _view(layouts.fields.values() or [NO_FIELDS])
 
 
-def _arms(layouts: LayoutsOfModel, layout_ids: Iterable[str]) -> list[str]:
-    return [
-        f"select * from part_{number}\nwhere {_is_read_by(layouts, [layout_id])}"  # noqa: S608 - ids
-        for number, layout_id in enumerate(layout_ids, start=1)
-    ]
+def _view(queries: Collection[str], *, last_condition: str | None = None) -> str:
+    """Return the union of queries, each of which chooses its own rows.
 
-
-def _view(queries: Iterable[str], arms: Iterable[str]) -> str:
+    Args:
+        queries: of one layout each.
+        last_condition: which rows of the last one are meant.
+    """
     steps = [
         f"part_{number} as (\n{indent(query.strip(), INDENT)}\n)"
         for number, query in enumerate(queries, start=1)
     ]
+    arms = [f"select * from part_{number}" for number in range(1, len(queries) + 1)]  # noqa: S608
+    if last_condition is not None:
+        arms[-1] += f"\nwhere {last_condition}"
     final = "\n\nunion all\n\n".join(arms)
     steps.append(f"final as (\n{indent(final, INDENT)}\n)")
     return f"{HEAD}\nwith " + ",\n\n".join(steps) + "\n\nselect * from final\n"

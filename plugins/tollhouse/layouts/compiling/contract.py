@@ -59,16 +59,3 @@ end as state""",
             )
             columns.append(f"{cast} as {column}")
     return Step("final", select_of(columns, source, is_once=False))
-
-
-def captured_step(reason: str) -> Step:
-    """Return the last step of tickets that are only kept."""
-    columns = [
-        "ticket_id",
-        "'rejected' as state",
-        f"'{reason}' as state_reason",
-        "null::text as state_field",
-        *PLACE,
-        *(f"null::{type_name} as {column}" for column, type_name in COLUMNS.items()),
-    ]
-    return Step("final", select_of(columns, "tickets", is_once=False))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tollhouse.layouts.compiling.conditions import Known, condition_sql, holds_for_nothing
-from tollhouse.layouts.compiling.contract import captured_step, final_step
+from tollhouse.layouts.compiling.contract import final_step
 from tollhouse.layouts.compiling.durations import read_duration
 from tollhouse.layouts.compiling.kinds import field_columns, field_steps
 from tollhouse.layouts.compiling.literal import literals
@@ -27,7 +27,6 @@ from tollhouse.layouts.declaration.readings import (
     TimeReading,
 )
 
-NOT_CONFIRMED = "layout_not_confirmed"
 IGNORED_BY_RULE = "ignored_by_layout"
 
 #: Columns that hold a number of the telephone network, or an extension.
@@ -65,7 +64,8 @@ def compile_tickets(layout: Layout) -> str:
     same is given as a confirmed copy, and what it does not map is the fault of its tickets.
     """
     if not layout.confirmed:
-        return query([*source_steps(layout), captured_step(NOT_CONFIRMED)])
+        sources = "source('raw', 'tickets'), source('raw', 'deliveries')"
+        return f"{{{{ captured_tickets('{layout.model_id}', {sources}) }}}}\n"
     columns = field_columns(layout, layout.fields_read())
     kind = field_steps(layout, columns)
     readings = Readings(layout, Known(columns, kind.line))
