@@ -67,7 +67,9 @@ def in_words(columns: dict[str, Any]) -> str:
         "account code": columns["account_code"],
     }
     parties = ", ".join(f"{name} {value}" for name, value in told.items() if value)
-    seconds = f"ring {columns['ring_seconds'] or 0} s, talk {columns['talk_seconds']} s"
+    seconds = f"talk {columns['talk_seconds']} s"
+    if columns["ring_seconds"] is not None:
+        seconds = f"ring {columns['ring_seconds']} s, {seconds}"
     kind = f"{columns['direction']}, {columns['outcome']}"
     return f"{columns['started_at']}  {kind}: {parties}; {seconds}"
 
