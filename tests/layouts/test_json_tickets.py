@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.conftest import Cluster
 from tests.layouts.read_fields import Fields, read_fields
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture(scope="module")
-def connection(cluster: Cluster) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(cluster.postgres.superuser_url(), autocommit=True) as connection:
-        yield connection
 
 
 def fields_of(

@@ -29,6 +29,9 @@ PARTS: dict[str, Part] = {
 #: Text between quotation marks; two of them stand for one, also outside.
 QUOTED = re.compile(r"'((?:[^']|'')*)'(?!')|''")
 
+#: What MMM stands for, in small letters.
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
 WORDS = ("iso8601", "epoch_seconds", "epoch_milliseconds")
 LONGEST_FORMAT = 60
 

@@ -17,8 +17,6 @@ from tollhouse.layouts.compiling.texts import name_of, source_text
 from tollhouse.layouts.declaration.readings import TimeReading
 from tollhouse.layouts.time_formats import FormatPart, TimeFormat
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
 #: Regular expressions of the parts of a format, by their letters or by what they are.
 EXPRESSIONS = {
     "yyyy": "[0-9]{4}", "yy": "[0-9]{2}", "MMM": "[A-Za-z]{3}", "MM": "[0-9]{2}",
@@ -313,7 +311,8 @@ def _joined_clock(parts: str, form: TimeFormat) -> str:
     if "month_name" in pieces:
         name = pieces.pop("month_name")
         branches = " ".join(
-            f"when '{month}' then '{number:02d}'" for number, month in enumerate(MONTHS, start=1)
+            f"when '{month}' then '{number:02d}'"
+            for number, month in enumerate(time_formats.MONTHS, start=1)
         )
         pieces["month"] = f"case lower({name}) {branches} end"
     if "half_day" in pieces:

@@ -14,9 +14,9 @@ from tollhouse.layouts.drafting.choices import Survey
 from tollhouse.layouts.drafting.clocks import choose_instants
 from tollhouse.layouts.drafting.content import Sample, sample_of
 from tollhouse.layouts.drafting.details import choose_charge, choose_details
+from tollhouse.layouts.drafting.kinds import shape_of
 from tollhouse.layouts.drafting.lengths import choose_durations, seconds_of_tickets
 from tollhouse.layouts.drafting.parties import choose_direction, choose_parties
-from tollhouse.layouts.drafting.shapes import shape_of
 from tollhouse.layouts.drafting.text import counted
 from tollhouse.layouts.drafting.writing import written
 

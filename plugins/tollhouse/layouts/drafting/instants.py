@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from tollhouse.layouts import time_formats
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 #: So many values speak for a format, if they read as it.
 ENOUGH_SHARE = 0.9
 #: Formats are proposed by so many values, and held against all.
@@ -151,9 +150,9 @@ def _moment(parts: dict[str, str | None]) -> datetime | None:
         year = 2000 + number("short_year", 0)
     month = number("month", 1)
     if name := parts.get("month_name"):
-        if name.lower() not in MONTHS:
+        if name.lower() not in time_formats.MONTHS:
             return None
-        month = MONTHS.index(name.lower()) + 1
+        month = time_formats.MONTHS.index(name.lower()) + 1
     hour = number("hour", 0)
     if parts.get("half_day_hour"):
         hour = number("half_day_hour", 0)

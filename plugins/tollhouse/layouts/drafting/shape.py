@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Shape:
     names_by_file: bool = False
     ignore: tuple[IgnoreRule, ...] = ()
     notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = field(default=())
+    doubts: tuple[str, ...] = ()
 
     @property
     def ticket_count(self) -> int:

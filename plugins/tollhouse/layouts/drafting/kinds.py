@@ -25,7 +25,8 @@ def shape_of(sample: Sample) -> Shape:
     if not sample.lines:
         raise DraftError(
             f"{name} has no line that can be read whole: its first line end comes too late, or "
-            "never. If its records end with another character, say so with record_separator."
+            "never. A layout whose records end with another character has to be written by hand: "
+            "`record_separator` names it."
         )
     if start == "<" and ">" in sample.files[0].text:
         raise DraftError(f"{name} begins as XML does, and no element in it has two values.")
