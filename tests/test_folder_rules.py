@@ -83,6 +83,31 @@ def test_the_collector_runs_without_airflow() -> None:
         assert not any(name.startswith("airflow") for name in imported_modules(path)), path.name
 
 
+def test_built_in_models_and_framing_know_nothing_of_layouts() -> None:
+    package = PROJECT / "plugins" / "tollhouse"
+    below = [*python_files("plugins/tollhouse/pbx"), package / "framing.py"]
+    below += [package / name for name in ("declared_lines.py", "json_lists.py", "quoted_lines.py")]
+    for path in below:
+        layouts = {name for name in imported_modules(path) if name.startswith("tollhouse.layouts")}
+        assert not layouts, f"{path.name} imports {layouts}"
+
+
+def test_what_a_layout_may_say_is_declared_without_files_databases_or_sql() -> None:
+    read = {"tollhouse.layouts", "tollhouse.layouts.patterns", "tollhouse.layouts.time_formats"}
+    for path in python_files("plugins/tollhouse/layouts/declaration"):
+        for name in imported_modules(path) - read:
+            is_declared = name.startswith("tollhouse.layouts.declaration")
+            is_outside = name.split(".")[0] in ("tollhouse", "psycopg", "pathlib", "yaml")
+            assert is_declared or not is_outside, f"{path.name} imports {name}"
+
+
+def test_only_the_command_line_imports_commands() -> None:
+    for path in python_files("plugins/tollhouse"):
+        names = imported_modules(path)
+        commands = {name for name in names if name.startswith("tollhouse.commands")}
+        assert path.parent.name == "commands" or not commands, f"{path.name} imports {commands}"
+
+
 def test_staging_reads_only_sources() -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in sql_files("staging")}
     written |= {name: text for _, name, text in views_of_layouts()}
