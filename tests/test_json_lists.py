@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from tollhouse import json_lists
 from tollhouse.framing import Ticket, frame_file
 from tollhouse.json_items import compact, loaded
 from tollhouse.json_lists import ListFile
@@ -213,15 +212,15 @@ def test_brackets_without_end_cost_neither_the_stack_nor_an_error() -> None:
     assert bodies_of("[" * 200_000) == []
 
 
-def test_random_documents_yield_what_python_finds_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_lists, "BLOCK_BYTES", 5)
+def test_random_documents_yield_what_python_finds_in_them() -> None:
     source = random.Random(20260302)
     for _ in range(300):
         items = [random_value(source, 3) for _ in range(source.randrange(5))]
         data = {"b": random_value(source, 2), "calls": items, "c": random_value(source, 2)}
         document = {"a": random_value(source, 2), "data": data}
         text = json.dumps(document, ensure_ascii=False, indent=source.choice([None, 1]))
-        assert [json.loads(body) for body in bodies_of(text, *CALLS)] == items
+        tickets = tickets_of(text.encode(), *CALLS, bytes_at_a_time=5)
+        assert [json.loads(ticket.body) for ticket in tickets] == items
 
 
 def random_value(source: random.Random, depth: int) -> object:
