@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -152,6 +153,12 @@ def test_a_layout_is_not_confirmed_until_it_says_so(tmp_path: Path) -> None:
     assert layout.unmapped_fields() == ["called", "note"]
 
 
+#: Lists that hold the one before them ten times.
+MANIFOLD = "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 9)
+).encode()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -162,6 +169,7 @@ def test_a_layout_is_not_confirmed_until_it_says_so(tmp_path: Path) -> None:
         (b"a: " + b"[" * 5_000, "too deep|is not YAML"),
         (b"a: " + b"{b: " * 60 + b"x" + b"}" * 60, "too deep"),
         (b"x" * 600_000, "larger than"),
+        (b"a0: &a0 [x]\n" + MANIFOLD, "aliases repeat"),
         (b"a: &a [1,2]\nb: *a\n", "is there twice|no key"),
         (b"title: !!python/object:os.system x\n", "is missing"),
     ],
@@ -172,6 +180,15 @@ def test_what_is_no_layout_at_all_is_refused(tmp_path: Path, data: bytes, words:
 
     with pytest.raises(LayoutError, match=words):
         read_layout(path)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yml")
+    (tmp_path / "device.yml").symlink_to("/dev/zero")
+
+    for name in ("pipe.yml", "device.yml"):
+        with pytest.raises(LayoutError, match="cannot be read: it is no file"):
+            read_layout(tmp_path / name)
 
 
 def test_the_name_of_the_file_is_the_id(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from psycopg import sql
 from tollhouse.layouts.dbt_project import write_project
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.grouping import compiled, layouts_by_model, models_of
+from tollhouse.layouts.reading import file_bytes
 from tollhouse.layouts.registry import LAYOUT_ID, BrokenLayout, layouts
 from tollhouse.layouts.trying import problem_of
 from tollhouse.layouts.views import CompiledLayout, LayoutsOfModel, files_of_model
@@ -162,7 +163,7 @@ def _file_digests(settings: Settings) -> dict[str, str]:
     digests = {}
     for path in settings.layouts_folder.glob("*.yml"):
         try:
-            digests[path.stem] = hashlib.sha256(path.read_bytes()).hexdigest()
+            digests[path.stem] = hashlib.sha256(file_bytes(path)).hexdigest()
         except OSError as error:
             digests[path.stem] = f"not to be read: {error.strerror}"
     return digests

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,10 @@ from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.declaration.faults import location_of
 from tollhouse.layouts.fault_words import words_of
 
-LARGEST_FILE_BYTES = 512 * 1024
+LARGEST_FILE_BYTES = 256 * 1024
 DEEPEST_KEYS = 30
+#: A file of the largest size has fewer, unless its aliases repeat each other.
+MOST_VALUES = 100_000
 LONGEST_SHOWN = 80
 
 
@@ -75,6 +79,22 @@ def line_of_key(path: Path, *place: str) -> int:
     return _read_yaml(path)[1].get(place, 1)
 
 
+def file_bytes(path: Path) -> bytes:
+    """Return what a file holds, and of a larger one a byte more than a layout may have.
+
+    Raises:
+        OSError: it cannot be read, or is no file: a pipe would be waited for, a device has no end.
+    """
+    with open(path, "rb", opener=_opened_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "it is no file")
+        return file.read(LARGEST_FILE_BYTES + 1)
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _faults(
     error: ValidationError, lines: dict[tuple[str | int, ...], int]
 ) -> Iterator[LayoutFault]:
@@ -108,7 +128,7 @@ def _place(
 
 def _read_yaml(path: Path) -> tuple[Any, dict[tuple[str | int, ...], int]]:
     try:
-        data = path.read_bytes()
+        data = file_bytes(path)
     except OSError as error:
         fault = LayoutFault(1, "", f"cannot be read: {error.strerror}")
         raise LayoutError(path, [fault]) from error
@@ -147,6 +167,11 @@ def _value(
         raise LayoutError(
             path, [LayoutFault(node.start_mark.line + 1, "", "its keys lie too deep")]
         )
+    if len(lines) > MOST_VALUES:
+        fault = LayoutFault(
+            node.start_mark.line + 1, "", f"has more than {MOST_VALUES} values: aliases repeat them"
+        )
+        raise LayoutError(path, [fault])
     lines[place] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}

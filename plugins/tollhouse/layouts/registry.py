@@ -21,7 +21,13 @@ from tollhouse.layouts.collecting import model_of
 from tollhouse.layouts.compiling import compile_fields, compile_tickets
 from tollhouse.layouts.dbt_project import generated_models
 from tollhouse.layouts.declaration import Layout
-from tollhouse.layouts.reading import LARGEST_FILE_BYTES, LayoutError, LayoutFault, read_layout
+from tollhouse.layouts.reading import (
+    LARGEST_FILE_BYTES,
+    LayoutError,
+    LayoutFault,
+    file_bytes,
+    read_layout,
+)
 from tollhouse.pbx import Framing, Model, models
 from tollhouse.settings import load_settings
 
@@ -178,7 +184,7 @@ def _compile(path: Path, layout: Layout) -> None:
 def _top_keys(path: Path) -> dict[str, Any]:
     """Return what can be read of a file that does not hold; nothing of it is trusted."""
     try:
-        data = path.read_bytes()[: LARGEST_FILE_BYTES + 1]
+        data = file_bytes(path)
         found = yaml.load(data.decode("utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506 - texts only
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return {}
