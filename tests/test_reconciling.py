@@ -19,7 +19,7 @@ from tollhouse.invoicing.drafts import open_billing
 from tollhouse.invoicing.gates import Override
 from tollhouse.invoicing.issuing import issue_month, survey_month
 from tollhouse.reconciling import Reconciliation, compare, reconcile
-from tollhouse.settings import Settings
+from tollhouse.settings import Settings, load_settings
 from tollhouse.warehouse import DBT, LOADER, connect
 
 pytestmark = pytest.mark.postgres
@@ -164,6 +164,7 @@ def test_a_narrow_terminal_shows_amounts_and_ids_whole(
         owner.execute("update marts.fct_call_legs set sale_amount = sale_amount + 12345678.123456")
     for variable, value in {**invoiced.environment, "COLUMNS": "80"}.items():
         monkeypatch.setenv(variable, value)
+    load_settings.cache_clear()
 
     assert command.run() == 1
 
