@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from tollhouse.building import build, deploy_changed_layouts
 from tollhouse.layouts.compiling import compile_tickets
 from tollhouse.layouts.dbt_project import generated_models
 from tollhouse.layouts.declaration import Layout
-from tollhouse.layouts.deployment import have_changed
+from tollhouse.layouts.deployment import have_changed, prepare, record
 from tollhouse.layouts.rendering import plain_sql
 from tollhouse.layouts.trying import problem_of
 from tollhouse.layouts.views import CompiledLayout, LayoutsOfModel, fields_view, tickets_view
@@ -267,3 +268,21 @@ def test_what_postgresql_refuses_is_found_out_before_a_view_is_made(
     with connect(DBT, settings=declared, autocommit=True) as connection:
         assert problem_of(connection, CompiledLayout(None, fields)) is None
         assert said in str(problem_of(connection, CompiledLayout(tickets, fields)))
+
+
+def test_files_of_any_name_and_keys_of_any_character_stop_no_build(
+    declared: Settings, loader: psycopg.Connection
+) -> None:
+    folder = os.fsencode(declared.layouts_folder)
+    # Latin-1, as an old archive has it.
+    Path(os.fsdecode(folder + b"/op\xe9rateur.yml")).write_text(CARRIER, encoding="utf-8")
+    declare(declared.layouts_folder, south=f'{CARRIER}"a\\0b": x\n')
+
+    record(loader, declared, prepare(loader, declared))
+
+    assert not have_changed(loader, declared)
+    problems: dict[str, str] = dict(
+        loader.execute("select layout_id, problem from directory.layouts").fetchall()
+    )
+    assert "small letters, digits and _" in problems[r"op\udce9rateur"]
+    assert r"a\x00b: is no key that is known" in problems["south"]

@@ -163,9 +163,10 @@ def _file_digests(settings: Settings) -> dict[str, str]:
     digests = {}
     for path in settings.layouts_folder.glob("*.yml"):
         try:
-            digests[path.stem] = hashlib.sha256(file_bytes(path)).hexdigest()
+            digest = hashlib.sha256(file_bytes(path)).hexdigest()
         except OSError as error:
-            digests[path.stem] = f"not to be read: {error.strerror}"
+            digest = f"not to be read: {error.strerror}"
+        digests[_storable(path.stem)] = digest
     return digests
 
 
@@ -235,9 +236,19 @@ def _states(
             state = "broken"
         elif isinstance(layout, Layout) and layout.confirmed:
             state = "confirmed"
+        name = _storable(layout_id)
         yield DeployedLayout(
-            layout_id, layout.model_id or layout_id, state, files.get(layout_id, ""), problem
+            name,
+            _storable(layout.model_id or layout_id),
+            state,
+            files.get(name, ""),
+            None if problem is None else _storable(problem),
         )
+
+
+def _storable(text: str) -> str:
+    """Return a text as PostgreSQL keeps it: the name of a file need not be UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _views_of(model_id: str) -> list[str]:

@@ -39,7 +39,7 @@ def words_of(fault: ErrorDetails) -> str:
     kind, context = fault["type"], fault.get("ctx", {})
     if kind in WORDS:
         return WORDS[kind]
-    if kind == "string_pattern_mismatch" and fault["loc"] == (NO_KEY,):
+    if kind in ("string_pattern_mismatch", "string_unicode") and fault["loc"] == (NO_KEY,):
         return "the file's name is the layout's id: small letters, digits and _, then .yml"
     if kind == "extra_forbidden":
         return _unknown_key(fault["loc"])

@@ -110,7 +110,13 @@ def _faults(
             shown = shown[:LONGEST_SHOWN] + "…"
         if fault["type"] in ("missing", "extra_forbidden"):
             shown = None
-        yield LayoutFault(line, ".".join(map(str, place)), words_of(fault), shown)
+        yield LayoutFault(line, _name_of(place), words_of(fault), shown)
+
+
+def _name_of(place: tuple[str | int, ...]) -> str:
+    """Return a key by its path; a key may have any character, and is shown to people."""
+    name = ".".join(map(str, place))
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
 
 
 def _place(
@@ -161,7 +167,7 @@ def _value(
         return None
     if place in lines and not isinstance(place[-1], int):
         # Also what an alias repeats: its place has been read already.
-        fault = LayoutFault(node.start_mark.line + 1, ".".join(map(str, place)), "is there twice")
+        fault = LayoutFault(node.start_mark.line + 1, _name_of(place), "is there twice")
         raise LayoutError(path, [fault])
     if len(place) > DEEPEST_KEYS:
         raise LayoutError(
