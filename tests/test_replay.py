@@ -251,23 +251,29 @@ def test_an_upgraded_model_changes_calls_and_prices_but_none_on_an_issued_invoic
     )
     build(warehouse)
     invoiced = ticket_of(warehouse, batch_id)
-    issue(warehouse, invoiced)
-    before, faults_before = rows(warehouse, STAGED), faults(warehouse)
+    before = rows(warehouse, STAGED)
     [(_, _, _, _, _, amount_before)] = rows(warehouse, LEGS)
+    faults_before: list[str] = []
 
     with reading_otherwise(warehouse, {"talk_seconds": "talk_seconds * 2"}) as read:
+
+        def issue_and_agree() -> bool:
+            issue(warehouse, invoiced)
+            faults_before.extend(faults(warehouse))
+            return True
 
         def change_the_model_and_agree() -> bool:
             read({"talk_seconds": "talk_seconds * 3"})
             return True
 
-        onlooker = Onlooker(change_the_model_and_agree, yes)
+        onlooker = Onlooker(issue_and_agree, change_the_model_and_agree, yes)
         outcome = replay(warehouse, onlooker, PBX_ID, since="2026-11-02T00:00Z", example_count=2)
 
         # What was agreed to is no more what would be kept: it is shown again.
         assert [
             [row["after"]["talk_seconds"] for row in seen.examples] for seen in onlooker.seen
-        ] == [[180, 120], [270, 180]]
+        ] == [[120, 180], [180, 120], [270, 180]]
+        assert [seen.kept_as_invoiced_count for seen in onlooker.seen] == [0, 1, 1]
         difference = outcome.difference
         assert difference.columns == [{"column_name": "talk_seconds", "ticket_count": 2}]
         assert [row["is_invoiced"] for row in difference.examples] == [False, True]
@@ -290,6 +296,21 @@ def test_an_upgraded_model_changes_calls_and_prices_but_none_on_an_issued_invoic
         ]
         assert faults(warehouse) == faults_before
 
+        # The PBX sends the invoiced ticket again, and the model reads it the new way.
+        came_again = land_on(loader, 9, OutgoingLeg("10/12 09:00", 60))
+        build(warehouse)
+        states = [(batch_id, "ticket", None)] * 3 + [
+            (came_again, "duplicate", "came_before_in_another_delivery")
+        ]
+        assert rows(warehouse, STATES) == states
+        # Read again alone, by a model that was upgraded once more, it would count again.
+        read({"talk_seconds": "talk_seconds * 4"})
+        outcome = replay(warehouse, Onlooker(yes), PBX_ID, since="2026-11-09")
+        assert outcome.trial.added_batch_ids == (batch_id,)
+        assert rows(warehouse, STATES) == states
+        assert faults(warehouse) == faults_before
+        after = rows(warehouse, STAGED)
+
     broken = ONLY_CAPTURED | {"state_reason": "'layout_broken'"}
     with (
         reading_otherwise(warehouse, broken),
@@ -297,7 +318,7 @@ def test_an_upgraded_model_changes_calls_and_prices_but_none_on_an_issued_invoic
     ):
         replay(warehouse, Onlooker(), PBX_ID, since="2026-11-02")
     assert rows(warehouse, STAGED) == after
-    assert rows(warehouse, "select count(*) from raw.replays") == [(1,)]
+    assert rows(warehouse, "select count(*) from raw.replays") == [(2,)]
 
 
 def test_a_replay_of_nothing_is_refused_with_a_reason(

@@ -7,6 +7,7 @@
     brought two. `before` is the order of ticket_id, which landing hands out. But one that is on an issued invoice stands for good
     (I1, R22): when an earlier one, which could not be read when it came, is read at last, that one is the duplicate
     (call_is_invoiced).
+    However a ticket on an issued invoice would be read by now, a replay has noted it: a copy that comes later is read that way.
     Where tickets identify themselves (self_identified_models) two equal ones are one, also within a delivery. Rows of Asterisk's
     cdr table do by uniqueid and sequence; the id that the database gave each is no part of them. What a Grandstream UCM pushed
     and what its API tells of the same record is written differently: they do by session and record number.
@@ -49,7 +50,41 @@
 {%- set new_ticket_count, first_second, last_second = run_query(extent_query).rows[0].values() if execute else (0, 0, 0) -%}
 {%- set turned_off = ['enable_hashjoin', 'enable_mergejoin'] if new_ticket_count < 50000 else ['enable_nestloop'] -%}
 
+{%- set earlier_tickets = relation -%}
+{%- set compared = [
+    'readings.ticket_id', 'readings.started_at', 'readings.talk_seconds', 'readings.direction', 'readings.caller_number',
+    'readings.called_number',
+] -%}
 {% if new_ticket_count > 0 %}
+{% if invoiced_tickets_are_read_otherwise() %}
+{%- set earlier_tickets = 'tickets_in_all_readings' -%}
+create temporary table tickets_in_all_readings on commit drop as
+select staged.*
+from {{ relation }} as staged
+where
+    staged.pbx_id = any(array(
+        select batches.pbx_id
+        from {{ source('raw', 'batches') }} as batches
+        where batches.batch_id = any({{ batches_to_build() }})
+    ))
+    and staged.started_at between to_timestamp({{ first_second }}) and to_timestamp({{ last_second }})
+
+union all
+
+select distinct on ({{ compared | join(', ') }}) readings.*
+from {{ source('raw', 'replay_differences') }} as differences
+inner join {{ source('raw', 'replays') }} as replays
+    on differences.replay_id = replays.replay_id
+inner join {{ relation }} as staged
+    on differences.ticket_id = staged.ticket_id
+cross join lateral jsonb_populate_record(staged, differences.after) as readings
+where
+    differences.is_invoiced
+    and replays.kept_at is not null
+    and ({{ compared | join(', ') }}) is distinct from ({{ compared | map('replace', 'readings', 'staged') | join(', ') }});
+create index on tickets_in_all_readings (started_at);
+analyze tickets_in_all_readings;
+{% endif %}
 {% for setting in turned_off %}
 set local {{ setting }} = off;
 {% endfor %}
@@ -82,7 +117,7 @@ select
         false
     ) as is_same_record
 from ({{ new_tickets }}) as new_tickets
-inner join {{ relation }} as earlier
+inner join {{ earlier_tickets }} as earlier
     on
         new_tickets.started_at = earlier.started_at
         and new_tickets.pbx_id = earlier.pbx_id
@@ -167,6 +202,25 @@ select 1
         select from {{ source('billing', 'invoice_calls') }} as invoice_calls
         where invoice_calls.ticket_id = {{ tickets }}.ticket_id
     )
+{%- endmacro %}
+
+{#- Whether replays have noted how tickets on issued invoices would be read by now. -#}
+{% macro invoiced_tickets_are_read_otherwise() -%}
+    {%- set query -%}
+        select exists (
+            select
+            from {{ source('raw', 'replay_differences') }} as differences
+            inner join {{ source('raw', 'replays') }} as replays
+                on differences.replay_id = replays.replay_id
+            inner join {{ source('raw', 'batches') }} as batches
+                on replays.pbx_id = batches.pbx_id
+            where
+                differences.is_invoiced
+                and replays.kept_at is not null
+                and batches.batch_id = any({{ batches_to_build() }})
+        )
+    {%- endset -%}
+    {{ return(execute and run_query(query).rows[0][0]) }}
 {%- endmacro %}
 
 {#- The expression of a body without the blanks, and the NULs as framing writes them, before and behind it. -#}

@@ -1,8 +1,8 @@
 """A replay from the trial to the build: try, show, ask, keep.
 
 The build lock is held while batches are tried or built, and not while somebody thinks. What was
-built, loaded or deployed meanwhile may make another difference: it is tried again then, and shown
-again when it is another one.
+built, loaded, issued or deployed meanwhile may make another difference: it is tried again then, and
+shown again when it is another one.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ STATE_OF_WAREHOUSE = """
 select
     (select max(build_id) from raw.builds),
     (select max(load_id) from directory.loads),
+    (select max(invoice_id) from billing.invoices),
     (select md5(string_agg(definition, '' order by viewname)) from pg_views
         where schemaname = 'staging'),
     exists (select from raw.replays where replay_id = %s)
@@ -100,7 +101,8 @@ def replay(
     while True:
         with _alone(settings, audience) as connection:
             deploy_layouts(connection, settings, output=io.StringIO())
-            if seen is None or _state(connection, seen.trial.replay_id) != seen.state:
+            # A layout that was edited while batches were tried is deployed, and tried, too.
+            while seen is None or _state(settings, seen.trial.replay_id) != seen.state:
                 audience.reads(choice)
                 trial = try_replay(connection, settings, choice)
                 difference = read_difference(settings, trial, example_count=example_count)
@@ -110,7 +112,8 @@ def replay(
                 if seen is None or seen.difference != difference:
                     audience.sees(trial, difference)
                     is_agreed = False
-                seen = _Seen(trial, difference, _state(connection, trial.replay_id))
+                seen = _Seen(trial, difference, _state(settings, trial.replay_id))
+                deploy_layouts(connection, settings, output=io.StringIO())
             if is_agreed:
                 audience.builds()
                 built = _keep(connection, settings, seen)
@@ -151,8 +154,9 @@ def _alone(settings: Settings, audience: Audience) -> Iterator[psycopg.Connectio
             yield connection
 
 
-def _state(connection: psycopg.Connection, replay_id: int) -> tuple[Any, ...]:
-    row = connection.execute(STATE_OF_WAREHOUSE, [replay_id]).fetchone()
+def _state(settings: Settings, replay_id: int) -> tuple[Any, ...]:
+    with connect(DBT, settings=settings) as connection:
+        row = connection.execute(STATE_OF_WAREHOUSE, [replay_id]).fetchone()
     assert row is not None
     return row
 

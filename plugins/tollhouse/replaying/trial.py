@@ -33,8 +33,10 @@ values (%s, %s, %s, %s, %s, %s)
 returning replay_id
 """
 
-#: Batches that are not read again and hold a later copy of a ticket that changes: it may be a
-#: duplicate from now on, or none any more. One on an issued invoice stays what it is.
+#: Batches that are not read again and hold a copy of a ticket that changes, which is found as a
+#: build finds copies: by what tickets say. A later copy may be a duplicate from now on, or none any
+#: more; one on an issued invoice stays what it is. An earlier copy has to be read like the one that
+#: was its duplicate, or both would count.
 BATCHES_WITH_COPIES = """
 with changing as (
     select
@@ -50,9 +52,11 @@ with changing as (
         ]
 ),
 images as (
-    select (rows_before).* from changing
+    select (rows_before).*, (rows_after).state as state_after
+    from changing
     union all
-    select (rows_after).* from changing
+    select (rows_after).*, (rows_after).state as state_after
+    from changing
 )
 select distinct copies.batch_id
 from images
@@ -63,17 +67,57 @@ inner join intermediate.int_tickets__staged as copies
     and images.direction = copies.direction
     and coalesce(images.caller_number, '') = coalesce(copies.caller_number, '')
     and coalesce(images.called_number, '') = coalesce(copies.called_number, '')
-    and images.ticket_id < copies.ticket_id
 inner join raw.batches as batches
     on copies.batch_id = batches.batch_id
 where images.state in ('ticket', 'duplicate')
     and copies.state in ('ticket', 'duplicate')
     and batches.built_at is not null
     and copies.batch_id <> all(%(batch_ids)s)
-    and not exists (
-        select from billing.invoice_calls as invoice_calls
-        where invoice_calls.ticket_id = copies.ticket_id
-    )
+    and case
+        when copies.ticket_id < images.ticket_id
+            then images.state = 'duplicate' and images.state_after = 'ticket'
+        else not exists (
+            select from billing.invoice_calls as invoice_calls
+            where invoice_calls.ticket_id = copies.ticket_id
+        )
+    end
+"""
+
+#: The same for copies that count and were read otherwise when they came, so that only the text
+#: tells. Nobody knows how few or many they are: hashed, it is one pass over the PBX's tickets.
+BATCHES_WITH_EQUAL_TEXTS = """
+with other_batches as (
+    select array_agg(batch_id) as batch_ids
+    from raw.batches
+    where pbx_id = %(pbx_id)s
+        and built_at is not null
+        and batch_id <> all(%(batch_ids)s)
+),
+changing as (
+    select
+        tickets.delivery_id,
+        btrim(replace(tickets.body, '\\x00', '')) as body
+    from raw.replay_differences as differences
+    inner join intermediate.int_tickets__staged as staged
+        on differences.ticket_id = staged.ticket_id
+    inner join raw.tickets as tickets
+        on staged.ticket_id = tickets.ticket_id
+        and tickets.batch_id = any(%(batch_ids)s)
+    where differences.replay_id = %(replay_id)s
+        and not differences.is_invoiced
+        and coalesce(differences.after ->> 'state', staged.state) = 'ticket'
+        and (select count(*) > 1 from raw.deliveries where pbx_id = %(pbx_id)s)
+)
+select distinct copies.batch_id
+from changing
+inner join raw.tickets as tickets
+    on changing.body = btrim(replace(tickets.body, '\\x00', ''))
+    and changing.delivery_id <> tickets.delivery_id
+    and tickets.batch_id = any((select batch_ids from other_batches)::int[])
+inner join intermediate.int_tickets__staged as copies
+    on tickets.ticket_id = copies.ticket_id
+    and copies.batch_id = any((select batch_ids from other_batches)::int[])
+where copies.state = 'ticket'
 """
 
 
@@ -139,8 +183,13 @@ def _record(connection: psycopg.Connection, choice: Choice) -> int:
 
 
 def _batches_with_copies(settings: Settings, replay_id: int, choice: Choice) -> set[int]:
+    asked = {
+        "replay_id": replay_id,
+        "batch_ids": list(choice.batch_ids),
+        "pbx_id": choice.pbx_id,
+    }
     with connect(DBT, settings=settings) as connection:
-        found = connection.execute(
-            BATCHES_WITH_COPIES, {"replay_id": replay_id, "batch_ids": list(choice.batch_ids)}
-        ).fetchall()
+        found = connection.execute(BATCHES_WITH_COPIES, asked).fetchall()
+        connection.execute("set local enable_nestloop = off")
+        found += connection.execute(BATCHES_WITH_EQUAL_TEXTS, asked).fetchall()
     return {batch_id for (batch_id,) in found}
