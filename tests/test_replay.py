@@ -329,6 +329,8 @@ def test_a_replay_of_nothing_is_refused_with_a_reason(
         ("atlantis", "2026-11-01", None): "knows no PBX 'atlantis'; known are .*paris_hq",
         (PBX_ID, "9999-01-01", None): "--since 9999-01-01 is in the future",
         (PBX_ID, "2026-11-03", "2026-11-02"): "--until 2026-11-02 is not after --since",
+        # Half past two comes twice: this begins with the first and ends with the second.
+        (PBX_ID, "2026-10-25T02:30+02:00", "2026-10-25T02:30"): "no built tickets at all; 1 batch",
         (PBX_ID, "last week", None): "--since last week is no date and no instant: write it as",
         (PBX_ID, "2026-11-01", "2026-11-31"): "--until 2026-11-31 is no date",
         (PBX_ID, "2026-11-01", None): "no built tickets at all; 1 batches wait for their first",
@@ -342,6 +344,7 @@ def test_a_replay_of_nothing_is_refused_with_a_reason(
     # Received at 13:00 in Paris: a date is one of the PBX, and --until goes to its end.
     for since, until in (
         ("2026-11-02", "2026-11-02"),
+        ("20261102", "20261102"),
         ("2026-11-02T13:00", None),
         ("2026-11-02T12:00Z", "2026-11-02T12:01Z"),
     ):

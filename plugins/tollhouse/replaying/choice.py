@@ -6,7 +6,7 @@ not that of the calls: a ticket that could not be read has no call that one coul
 
 from __future__ import annotations
 
-import re
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -149,18 +149,19 @@ def _zone_of(connection: psycopg.Connection, pbx_id: str) -> str:
 
 
 def _instant(text: str, option: str, time_zone: str, *, end_of_day: bool = False) -> datetime:
-    """Read a date or an instant; without an offset it is the time of the PBX."""
+    """Read a date or an instant; without an offset it is the time of the PBX.
+
+    The night the clocks go back a time comes twice: a period holds both.
+    """
     zone = ZoneInfo(time_zone)
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        with contextlib.suppress(ValueError):
             day = date.fromisoformat(text) + timedelta(days=int(end_of_day))
             return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
         instant = datetime.fromisoformat(text)
-        return (
-            instant.astimezone(UTC)
-            if instant.tzinfo
-            else instant.replace(tzinfo=zone).astimezone(UTC)
-        )
+        if instant.tzinfo is None:
+            instant = instant.replace(tzinfo=zone, fold=int(end_of_day))
+        return instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ReplayError(
             f"{option} {text} is no date and no instant: write it as 2026-11-01 or "
