@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
@@ -32,9 +33,9 @@ class TicketsOfAnyKind(Declared):
     ignore: tuple[Condition, ...] = Field(default=(), max_length=50)
 
     @property
+    @abstractmethod
     def field_list(self) -> tuple[str, ...] | None:
         """Names of the fields in the order of the ticket; None where each file names its own."""
-        raise NotImplementedError
 
     @property
     def named_fields(self) -> tuple[str, ...]:
