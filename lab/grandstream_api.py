@@ -15,12 +15,11 @@ import hashlib
 import json
 import re
 import secrets
-import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -28,6 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from lab import grandstream_ucm
+from lab.https_listener import HttpsListener
 from lab.streams.feed import Feed
 from lab.traffic import Call, Site
 from lab.truth import TicketTruth
@@ -82,17 +82,12 @@ class GrandstreamApi:
 
     def __enter__(self) -> GrandstreamApi:
         self._server = _Listener(self)
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
+        self.port = self._server.port
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     def next_fault(self) -> FaultKind | None:
         """Return what goes wrong with a request for records, if anything."""
@@ -207,23 +202,10 @@ def grouped(records: Iterable[Record]) -> Iterator[dict[str, Any]]:
         yield {"cdr": session, "main_cdr": blank | told | sums, **named}
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    # A connection left open by a client must not keep the server from stopping.
-    block_on_close = False
-
+class _Listener(HttpsListener):
     def __init__(self, api: GrandstreamApi) -> None:
         self.api = api
-        super().__init__(("127.0.0.1", api.port), _Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(api.certificate, api.key)
-        # Shaken hands with at the first read, on the connection's own thread.
-        self.socket = context.wrap_socket(
-            self.socket, server_side=True, do_handshake_on_connect=False
-        )
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or does not trust the certificate, is nothing to report."""
+        super().__init__(api.port, _Handler, certificate=api.certificate, key=api.key)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -13,16 +13,16 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import ssl
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
+from lab.https_listener import HttpsListener
 from lab.streams.feed import Feed
 from tollhouse.layouts.declaration import Layout
 from tollhouse.layouts.declaration.collection import ApiCollection
@@ -68,18 +68,12 @@ class ListServer:
 
     def __enter__(self) -> ListServer:
         self._server = _Listener(self)
-        self.port = self._server.server_address[1]
-        # A short poll: stopping waits for one.
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
+        self.port = self._server.port
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     @cached_property
     def api(self) -> ApiCollection:
@@ -139,26 +133,10 @@ class ListServer:
         return self.layout.tickets.fields[next(iter(reading.field_names()))]
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    # A connection left open by a client must not keep the server from stopping.
-    block_on_close = False
-
+class _Listener(HttpsListener):
     def __init__(self, api: ListServer) -> None:
         self.api = api
-        super().__init__(("127.0.0.1", api.port), _Handler)
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(api.certificate, api.key)
-
-    def get_request(self) -> tuple[Any, Any]:
-        connection, address = super().get_request()
-        # Shaken hands with at the first read, on the connection's own thread.
-        return self._tls.wrap_socket(
-            connection, server_side=True, do_handshake_on_connect=False
-        ), address
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or does not trust the certificate, is nothing to report."""
+        super().__init__(api.port, _Handler, certificate=api.certificate, key=api.key)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,19 +12,19 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import ssl
 import threading
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+from lab.https_listener import HttpsListener
 from lab.streams.feed import Feed
 from lab.wazo import TENANT
 from lab.wazo_rows import CallLogs, InvalidQueryError, Query
@@ -126,19 +126,13 @@ class WazoServer:
 
     def __enter__(self) -> WazoServer:
         self._server = _Listener(self)
-        self.port = self._server.server_address[1]
-        # A short poll: stopping waits for one.
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
+        self.port = self._server.port
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._is_stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     @property
     def url(self) -> str:
@@ -211,30 +205,10 @@ class WazoServer:
         self._is_stopping.wait(self.slowness_seconds)
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    # A connection left open by a client must not keep the server from stopping.
-    block_on_close = False
-
+class _Listener(HttpsListener):
     def __init__(self, wazo: WazoServer) -> None:
         self.wazo = wazo
-        super().__init__(("127.0.0.1", wazo.port), _Handler)
-        self._tls: ssl.SSLContext | None = None
-        if wazo.certificate:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(wazo.certificate, wazo.key)
-
-    def get_request(self) -> tuple[Any, Any]:
-        connection, address = super().get_request()
-        if self._tls:
-            # Shaken hands with at the first read, on the connection's own thread.
-            connection = self._tls.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
-        return connection, address
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or does not trust the certificate, is nothing to report."""
+        super().__init__(wazo.port, _Handler, certificate=wazo.certificate, key=wazo.key)
 
 
 class _Handler(BaseHTTPRequestHandler):
